@@ -314,8 +314,9 @@ def _segment(name: str, body: dict[str, Any]) -> str:
 
 
 def _taken_files(given: dict[str, Any]) -> list[tuple[str, Any]] | None:
-    """Remove the files from a call's arguments and return them as the SDK passes them on; None if there are none."""
-    names = [name for name in _FILES if given.get(name) is not None]
+    """Remove the files from a call's arguments and return them as the SDK passes them on; None if there are none. An object
+    of this name, such as the `image` of Responses, is JSON."""
+    names = [name for name in _FILES if given.get(name) is not None and not isinstance(given[name], Mapping)]
     return [(name, _upload(given.pop(name))) for name in names] or None
 
 

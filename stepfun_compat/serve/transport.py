@@ -1,8 +1,7 @@
-"""Connections to StepFun, with less work for each request than the HTTP library's own client and pool do.
+"""Connections to StepFun, with less work for each request than the HTTP library's own client does.
 
 A request's head and body are sent in one write; the library writes them separately, each with its own system call and event
-loop iteration. Idle connections are on a stack, so that taking one costs the same however many are open. TLS, HTTP and
-timeouts are the library's. Works with httpx and httpx2 and imports neither.
+loop iteration. The connection pool, TLS, HTTP and timeouts are the library's. Works with httpx and httpx2 and imports neither.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ from __future__ import annotations
 import importlib
 import logging
 import select
-from collections import deque
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 from urllib.request import getproxies
 
-import anyio
 import openai
 
 from .._client.redirects import signs
@@ -24,7 +21,7 @@ from ..http_objects import http_module_of
 
 _NEEDED: Final = (
     "AnyIOBackend",
-    "AsyncHTTPConnection",
+    "AsyncConnectionPool",
     "AsyncNetworkBackend",
     "AsyncNetworkStream",
     "Request",
@@ -37,9 +34,7 @@ _Place: TypeAlias = tuple[bytes, bytes, int | None]
 
 
 def http_client(limits: Any) -> Any:
-    """Return openai's HTTP client, over `transport` if it can be used. `limits` are the library's; the number of
-    connections is not limited.
-    """
+    """Return openai's HTTP client, over `transport` if it can be used. `limits` are the library's."""
     family = http_module_of(openai.DefaultAsyncHttpxClient)
     own = transport(family, limits)
     base: Any = openai.DefaultAsyncHttpxClient
@@ -131,12 +126,10 @@ def _transport_class(family: Any, core: Any) -> Any:
             self.extensions = request.extensions
 
     class Body(family.AsyncByteStream):
-        """A response's body. Closing it makes its connection available to other requests, or closes it."""
+        """A response's body."""
 
-        def __init__(self, stream: Any, connection: Any, give_back: Any, request: Any) -> None:
+        def __init__(self, stream: Any, request: Any) -> None:
             self._stream = stream
-            self._connection = connection
-            self._give_back = give_back
             self._request = request
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -159,25 +152,18 @@ def _transport_class(family: Any, core: Any) -> Any:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
         async def aclose(self) -> None:
-            connection, self._connection = self._connection, None
-            if connection is None:
-                return
-            try:
-                await self._stream.aclose()
-            finally:
-                await self._give_back(connection)
+            await self._stream.aclose()
 
     class Transport(family.AsyncBaseTransport):
         def __init__(self, limits: Any) -> None:
-            self._tls = family.create_ssl_context()
-            self._most_idle: int | None = limits.max_keepalive_connections
-            self._expiry: float | None = limits.keepalive_expiry
-            self._backend = _backend_class(core)()
             self._origins: dict[_Place, Any] = {}
-            self._idle: dict[_Place, deque[Any]] = {}
-            self._idle_count = 0
-            self._busy: dict[Any, _Place] = {}
-            self._closed = False
+            self._pool = core.AsyncConnectionPool(
+                ssl_context=family.create_ssl_context(),
+                max_connections=limits.max_connections,
+                max_keepalive_connections=limits.max_keepalive_connections,
+                keepalive_expiry=limits.keepalive_expiry,
+                network_backend=_backend_class(core)(),
+            )
 
         async def handle_async_request(self, request: Any) -> Any:
             received = request.extensions.pop(_RECEIVED, None)
@@ -187,72 +173,22 @@ def _transport_class(family: Any, core: Any) -> Any:
             place = (url.raw_scheme, url.raw_host, url.port)
             origin = self._origins.get(place)
             if origin is None:
-                if url.scheme not in ("http", "https"):
-                    raise family.UnsupportedProtocol(f"Request URL has an unsupported protocol '{url.scheme}://'.")
                 origin = core.URL(scheme=place[0], host=place[1], port=place[2]).origin
                 self._origins[place] = origin
-            connection = await self._take(place, origin)
             try:
-                answer = await connection.handle_async_request(Sent(request, origin))
-            except BaseException as error:
-                await self._give_back(connection)
+                answer = await self._pool.handle_async_request(Sent(request, origin))
+            except Exception as error:
                 raise_as_familys(error, request)
                 raise
             return family.Response(
                 answer.status,
                 headers=answer.headers,
-                stream=Body(answer.stream, connection, self._give_back, request),
+                stream=Body(answer.stream, request),
                 extensions=answer.extensions,
             )
 
-        async def _take(self, place: _Place, origin: Any) -> Any:
-            """Return the connection that was used last, or a new one."""
-            idle = self._idle.get(place)
-            while idle:
-                connection = idle.pop()
-                self._idle_count -= 1
-                if not connection.has_expired():
-                    break
-                await self._close(connection)
-            else:
-                connection = core.AsyncHTTPConnection(
-                    origin, self._tls, keepalive_expiry=self._expiry, network_backend=self._backend
-                )
-            self._busy[connection] = place
-            return connection
-
-        async def _give_back(self, connection: Any) -> None:
-            """Keep a connection for the next request, or close it: if it is in the middle of a response, or one too many."""
-            place = self._busy.pop(connection, None)
-            if place is None or self._closed or not connection.is_idle():
-                await self._close(connection)
-                return
-            idle = self._idle.get(place)
-            if idle is None:
-                idle = self._idle[place] = deque()
-            idle.append(connection)
-            self._idle_count += 1
-            while len(idle) > 1 and (self._is_over_limit() or idle[0].has_expired()):
-                self._idle_count -= 1
-                await self._close(idle.popleft())
-
-        def _is_over_limit(self) -> bool:
-            return self._most_idle is not None and self._idle_count > self._most_idle
-
-        async def _close(self, connection: Any) -> None:
-            """Close a connection, even when cancelled."""
-            if not connection.is_closed():
-                with anyio.CancelScope(shield=True):
-                    await connection.aclose()
-
         async def aclose(self) -> None:
-            self._closed = True
-            connections = [*self._busy, *(each for idle in self._idle.values() for each in idle)]
-            self._busy.clear()
-            self._idle.clear()
-            self._idle_count = 0
-            for connection in connections:
-                await self._close(connection)
+            await self._pool.aclose()
 
     return Transport
 

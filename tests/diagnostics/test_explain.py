@@ -269,3 +269,8 @@ def test_explained_requests_equal_the_sent_requests(name: str, kind: str, stepfu
         assert f"{len(sent)}. {sent[-1][0]}" in str(explained)
     if any(step.poll for step in explained.steps):
         assert "repeated until StepFun is ready" in str(explained)
+
+
+def test_an_object_named_like_a_file_is_json() -> None:
+    explained = stepfun_compat.explain("responses", model="gpt-4o", input="x", image={"detail": "low"})
+    assert [change.before for change in explained.changes if change.parameter == "image"] == [{"detail": "low"}]

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gzip
 import importlib
-import itertools
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.util import find_spec
@@ -250,75 +249,6 @@ def test_server_uses_the_transport(family: Any) -> None:
     assert clients._http.follow_redirects
 
 
-def test_idle_connections_are_limited_and_the_last_one_used_is_taken_first(family: Any) -> None:
-    numbers = itertools.count()
-    used: list[int] = []
-    ended: list[int] = []
-    all_there = asyncio.Event()
-
-    async def numbered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        number = next(numbers)
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
-                used.append(number)
-                if len(used) == 6:
-                    all_there.set()
-                await all_there.wait()
-                writer.write(ANSWER)
-        ended.append(number)
-
-    async def use(client: Any, url: str) -> None:
-        await asyncio.gather(*(client.get(url) for _ in range(6)))
-        while len(ended) < 2:  # the limit is four
-            await asyncio.sleep(0)
-        for _ in range(3):
-            await client.get(url)
-        assert len(set(used)) == 6
-        assert len(set(used[6:])) == 1
-        assert not set(used[6:]) & set(ended)
-        assert client._transport._idle_count == 4
-
-    run(family, numbered, use)
-    assert sorted(ended) == list(range(6))
-
-
-def test_a_connection_that_was_idle_for_too_long_is_not_used_again(family: Any) -> None:
-    ended: list[int] = []
-
-    async def until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await answer(reader, writer)
-        finally:
-            ended.append(1)
-
-    async def use(client: Any, url: str) -> None:
-        client._transport._expiry = -1.0
-        for number in range(3):
-            assert (await client.get(url)).content == b"ok"
-            while len(ended) < number:
-                await asyncio.sleep(0)
-
-    run(family, until_closed, use)
-    assert len(ended) == 3
-
-
-def test_closing_the_transport_closes_connections_in_use(family: Any) -> None:
-    async def use(client: Any, url: str) -> None:
-        async with client.stream("GET", url) as response:
-            assert await anext(response.aiter_bytes()) == b"one"
-            await client._transport.aclose()
-            assert not client._transport._busy
-        assert not client._transport._idle
-
-    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
-        assert await reader.read() == b""
-
-    run(family, half, use)
-
-
 # ---------------------------------------------------------------- through the client of the server
 
 HELLO: Any = [{"role": "user", "content": "hello"}]
@@ -344,7 +274,7 @@ def call_server(serve: Serve, use: Callable[[Any, Any], Awaitable[None]], **more
         settings = Settings(api_key="stepfun-key-of-a-test", base_url=f"{origin}/v1")
         async with AsyncOpenAI(settings=settings, http_client=http, max_retries=0, **more) as client:
             await use(client, http)
-            assert not http._own._busy
+            assert all(connection.is_idle() for connection in http._own._pool.connections)
 
     run_server(serve, with_client)
 
@@ -488,6 +418,6 @@ def test_a_cancelled_request_leaves_no_connection_behind() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await gone.wait()
-        assert not http._own._idle_count
+        assert not http._own._pool.connections
 
     call_server(half, use)
