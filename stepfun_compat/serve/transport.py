@@ -173,6 +173,8 @@ def _transport_class(family: Any, core: Any) -> Any:
             place = (url.raw_scheme, url.raw_host, url.port)
             origin = self._origins.get(place)
             if origin is None:
+                if url.scheme not in ("http", "https"):
+                    raise family.UnsupportedProtocol(f"Request URL has an unsupported protocol '{url.scheme}://'.")
                 origin = core.URL(scheme=place[0], host=place[1], port=place[2]).origin
                 self._origins[place] = origin
             try:

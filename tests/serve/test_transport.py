@@ -214,6 +214,14 @@ def test_unreachable_server_is_a_connect_error(family: Any) -> None:
     run(family, answer, use)
 
 
+def test_other_protocols_are_the_librarys_error(family: Any) -> None:
+    async def use(client: Any, url: str) -> None:
+        with pytest.raises(family.UnsupportedProtocol):
+            await client.get("ftp://localhost/v1")
+
+    run(family, answer, use)
+
+
 def test_tls_is_verified_by_the_library(family: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(CERTIFICATE)
