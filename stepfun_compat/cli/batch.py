@@ -260,10 +260,13 @@ def check(file: Path = INPUT, model: str | None = typer.Option(None, help="The m
     if found.errors:
         raise typer.Exit(2)
     currency = "CNY" if settings.region == "cn" else "USD"
+    capped = f"at most {found.most_output} out ({found.output_cost:.4f} {currency})"
+    if found.uncapped:
+        of = "" if found.uncapped == found.lines else f", {capped} for the others"
+        capped = f"{found.uncapped} requests without a cap on their output{of}"
     typer.echo(
         f"{found.lines} requests, models {', '.join(found.models)}; about {found.input_tokens} tokens in "
-        f"({found.input_cost:.4f} {currency}), at most {found.most_output} out ({found.output_cost:.4f} {currency})"
-        + (f"; {found.uncapped} requests have no cap on their output" if found.uncapped else "")
+        f"({found.input_cost:.4f} {currency}), {capped}"
     )
 
 

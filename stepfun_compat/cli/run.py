@@ -16,6 +16,6 @@ def run(context: typer.Context) -> None:
 def register(app: typer.Typer) -> None:
     app.command(
         "run",
-        help="Run an unmodified program with openai's names rebound.\n\n\b\n" + USAGE,
+        help="Run an unmodified program with openai's client classes replaced by StepFun's.\n\n\b\n" + USAGE,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     )(run)

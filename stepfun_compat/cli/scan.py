@@ -13,7 +13,9 @@ FORMATS = ("text", "json", "sarif", "html", "markdown")
 def scan(
     paths: list[str] = typer.Argument(help="Files and directories."),
     format_: str = typer.Option("text", "--format", help=f"One of {', '.join(FORMATS)}."),
-    verbose: bool = typer.Option(False, "--verbose", "-v", help="Show every finding, with format text."),
+    verbose: bool = typer.Option(
+        False, "--verbose", "-v", help="Show every finding, with format text. On by default if only files are named."
+    ),
     fail_on: str | None = typer.Option(
         None,
         help="Exit with 1 if a finding has this verdict or a later one: unchanged, translated, "

@@ -65,4 +65,7 @@ def missing_key(whose: str | None = None) -> KeyRefusedError:
         else "The api_key client option must be set, either by passing api_key to the client "
         "or by setting the STEPFUN_API_KEY environment variable."
     )
-    return KeyRefusedError(f"{why} Set STEPFUN_API_KEY (or STEP_API_KEY) to your StepFun key.")
+    return KeyRefusedError(
+        f"{why} Set STEPFUN_API_KEY (or STEP_API_KEY) to your StepFun key. To try a program without a key: "
+        "stepfun-compat run --emulate program.py"
+    )

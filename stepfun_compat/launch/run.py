@@ -20,7 +20,7 @@ usage: stepfun-compat run [options] program.py [arguments...]
 
 The interpreter's own options (-O, -W error, -X dev, -i, …) also go before the program.
 
-Runs an unmodified program with openai's names rebound to StepFun's clients.
+Runs an unmodified program with openai's client classes replaced by StepFun's.
 
 options:
   --emulate       talk to a local emulator of StepFun; needs no key (extra: emulator)
@@ -180,8 +180,8 @@ def prepare(options: Options) -> None:
         from .emulator_process import use_emulator
 
         use_emulator()
-    # frameworks do not start without one; it is never sent anywhere
-    os.environ.setdefault("OPENAI_API_KEY", PLACEHOLDER_KEY)
+    if _needs_placeholder(options):
+        os.environ.setdefault("OPENAI_API_KEY", PLACEHOLDER_KEY)
     if options.legacy:
         from .legacy_module import install
 
@@ -194,6 +194,18 @@ def prepare(options: Options) -> None:
         _calm_pytest()
     if options.children:
         reach_children(legacy=options.legacy)
+
+
+def _needs_placeholder(options: Options) -> bool:
+    """Whether to set a placeholder, which is never sent anywhere: frameworks do not start without a key. If the only key is
+    in a `.env`, a placeholder would keep the program from loading it.
+    """
+    from .env_files import has_openai_key
+
+    if os.environ.get("STEPFUN_API_KEY", "").strip() or os.environ.get("STEP_API_KEY", "").strip():
+        return True
+    program = Path(options.what).absolute().parent if options.kind == "path" else Path.cwd()
+    return not has_openai_key(Path.cwd(), program)
 
 
 def _is_pytest(options: Options) -> bool:

@@ -46,7 +46,8 @@ def run(options: Options, out: TextIO, err: TextIO) -> int:
     directory = (options.cache_directory or default_directory()) if options.cached else None
     try:
         result = scan(options.paths, jobs=options.jobs, cache=directory, progress=_progress(err))
-        text = render(result, options.format, options.verbose)
+        verbose = options.verbose or all(Path(path).is_file() for path in options.paths)
+        text = render(result, options.format, verbose)
         if options.output is not None:
             options.output.write_text(text, encoding="utf-8", newline="\n")
         else:

@@ -454,6 +454,45 @@ def test_placeholder_key_is_set_for_frameworks_and_never_sent(tmp_path: Path) ->
     assert run(["-c", code], tmp_path).stdout.split() == ["stepfun-compat-placeholder", "run-key"]
 
 
+LOADS_DOTENV = """
+import os, pathlib
+here = pathlib.Path(__file__).parent
+place = next(folder for folder in (here, *here.parents) if (folder / ".env").exists())
+for line in (place / ".env").read_text().splitlines():
+    name, _, value = line.removeprefix("export ").partition("=")
+    os.environ.setdefault(name.strip(), value.strip())
+import openai
+client = openai.OpenAI()
+print(os.environ["OPENAI_API_KEY"], client.base_url, client.api_key)
+"""
+
+
+@pytest.mark.parametrize("line", ["OPENAI_API_KEY=key-of-the-file", "export OPENAI_API_KEY = key-of-the-file"])
+@pytest.mark.parametrize("folder", [".", "package"])
+def test_key_in_the_programs_env_file_is_loaded(tmp_path: Path, folder: str, line: str) -> None:
+    (tmp_path / ".env").write_text(f"OPENAI_BASE_URL=https://api.stepfun.ai/v1\n{line}\n", encoding="utf-8")
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "program.py").write_text(LOADS_DOTENV, encoding="utf-8")
+    seen = run([f"{folder}/program.py"], tmp_path, STEPFUN_API_KEY="")
+    assert seen.stdout.split() == ["key-of-the-file", "https://api.stepfun.ai/v1/", "key-of-the-file"], seen.stderr
+
+
+def test_key_in_an_env_file_is_not_needed_beside_stepfuns(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-proj-openais\n", encoding="utf-8")
+    (tmp_path / "program.py").write_text(LOADS_DOTENV, encoding="utf-8")
+    seen = run(["program.py"], tmp_path)
+    assert seen.stdout.split() == ["stepfun-compat-placeholder", "https://api.stepfun.ai/v1/", "run-key"], seen.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["OPENAI_API_KEY=\n", "# OPENAI_API_KEY=x\n", "MY_OPENAI_API_KEY=x\n", "OPENAI_API_KEY= # none\n"]
+)
+def test_env_file_without_a_key_leaves_the_placeholder(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".env").write_text(text, encoding="utf-8")
+    code = "import os; print(os.environ['OPENAI_API_KEY'])"
+    assert run(["-c", code], tmp_path, STEPFUN_API_KEY="").stdout.strip() == "stepfun-compat-placeholder"
+
+
 def test_program_interpreter_has_no_cli_modules(tmp_path: Path) -> None:
     names = "('typer', 'rich', 'click', 'starlette', 'uvicorn')"
     code = f"import openai, sys; print([m for m in {names} if m in sys.modules])"

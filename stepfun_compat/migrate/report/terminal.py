@@ -14,13 +14,13 @@ _TO_DO: tuple[Verdict, ...] = ("will not work", "needs a decision", "translated"
 
 def as_text(result: ScanResult, verbose: bool = False) -> str:
     """Render the summary, and with `verbose` every finding by file."""
-    lines = list(_overview(result))
+    lines = list(_overview(result, verbose))
     if verbose:
         lines += ["", *_details(result)]
     return "\n".join(lines) + "\n"
 
 
-def _overview(result: ScanResult) -> Iterator[str]:
+def _overview(result: ScanResult, verbose: bool) -> Iterator[str]:
     """Yield the summary, at most ten lines."""
     if not result.findings:
         yield f"No use of openai in {_count(result.files, 'file')} below {plain(result.root)}."
@@ -43,7 +43,7 @@ def _overview(result: ScanResult) -> Iterator[str]:
     yield from _effort(result)
     yield from _files(result)
     yield from _unread(result)
-    yield _next(result)
+    yield _next(verbose)
 
 
 def _count(number: int, what: str) -> str:
@@ -104,9 +104,9 @@ def _unread(result: ScanResult) -> Iterator[str]:
         yield f"Not read: {len(result.not_read)}{also}; first {plain(first.file)}: {plain(first.why)}."
 
 
-def _next(result: ScanResult) -> str:
-    del result
-    return "Next: add --verbose or a file name to see every finding; run `stepfun-compat migrate` to edit the code."
+def _next(verbose: bool) -> str:
+    see = "" if verbose else "add --verbose or name a file to see every finding; "
+    return f"Next: {see}run `stepfun-compat migrate` to edit the code."
 
 
 def _details(result: ScanResult) -> Iterator[str]:

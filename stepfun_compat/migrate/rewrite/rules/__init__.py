@@ -30,7 +30,7 @@ class Rule:
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("SFC001", "import stepfun_compat instead of openai", sfc001_imports.apply),
-    Rule("SFC101", "replace openai<1.0 by the client API", sfc101.apply, default=False),
+    Rule("SFC101", "replace openai<1.0 with the client API", sfc101.apply, default=False),
     Rule("SFC002", "import stepfun_compat.legacy instead of openai<1.0", sfc002_legacy_imports.apply),
     Rule("SFC003", "remove hard-coded OpenAI URLs from clients", sfc003_base_urls.apply),
     Rule("SFC004", "read STEPFUN_API_KEY where only a client uses the key", sfc004_key_names.apply),
