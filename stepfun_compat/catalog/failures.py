@@ -117,7 +117,7 @@ MESSAGE_HINTS: Final = (
 """Advice by text in the lower-case message (stepfun-api 13.5, 13.8)."""
 
 
-if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept any name of this module
     from ..former_lookup import former_names_of
 
     __getattr__ = former_names_of(__name__)

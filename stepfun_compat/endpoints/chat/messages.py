@@ -339,7 +339,7 @@ def _assistant(
     if not edits.get("tool_calls", message.get("tool_calls", True)):
         drops.add("tool_calls")  # none are left, or the field is null
         edits.pop("tool_calls", None)
-    # StepFun itself sends "" beside calls; it rejected null and a missing key (stepfun-api 13.5)
+    # StepFun itself sends "" beside calls; it has rejected a missing key, and reportedly null (stepfun-api 13.5)
     return "" if content is None else content
 
 
