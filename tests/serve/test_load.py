@@ -314,7 +314,11 @@ def kept(app: Any) -> int:
 def test_finished_requests_leak_no_memory(served: Served) -> None:
     """Neither items in containers nor objects of this package remain: answered, streamed, refused, unknown, disconnected."""
 
-    def requests(number: int) -> tuple[int, int]:
+    def objects() -> int:
+        gc.collect()
+        return sum(is_ours(value) for value in gc.get_objects())
+
+    def requests(number: int) -> int:
         # no reasoning: the client keeps that of its last 256 responses, which would look like growth here
         served.emulator.configure(reasoning_tokens={"low": 0, "medium": 0, "high": 0})
         for _ in range(number):
@@ -327,16 +331,15 @@ def test_finished_requests_leak_no_memory(served: Served) -> None:
         until(lambda: not served.app.metrics.active and not served.server.server_state.connections)
         assert served.emulator.wait_until_idle(20)
         served.emulator.reset()
-        gc.collect()
-        ours = sum(is_ours(value) for value in gc.get_objects())
-        return kept(served.app), ours
+        return kept(served.app)
 
     requests(20)
-    items, objects = requests(5)
-    more_items, more_objects = requests(30)
+    items = requests(5)
+    before = objects()
+    more_items = requests(30)
     assert items > 100
     assert more_items - items < 30
-    assert more_objects - objects < 30
+    until(lambda: objects() - before < 30)  # the last requests may still be ending in the emulator
 
 
 def test_callers_share_the_queue_by_token(served: Served) -> None:
