@@ -16,6 +16,7 @@ _CLIENTS: Final = frozenset({"OpenAI", "AsyncOpenAI", "Client", "AsyncClient"})
 _OWN_MODULES: Final = frozenset({"stepfun_compat", "stepfun_compat.legacy"})
 _QUOTED: Final = re.compile(rb"[rRuU]?([\"'])(\w+)\1")
 _Place = tuple[int, int, int, int]
+_Names = set[tuple[ast.AST, str]]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -92,13 +93,43 @@ class _Reader:
 
     def _own_clients(self) -> None:
         """Record the uses of clients that are already imported from stepfun_compat."""
-        classes, modules = _own_names(self.tree)
+        classes, modules = self._own_names()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
-                if _is_client(node.func, classes, modules) and not _redirected(node):
+                if self._is_client(node.func, classes, modules) and not _redirected(node):
                     self.clients.add(_place(node.func))
-            elif isinstance(node, ast.Attribute) and node.attr == "api_key" and _is_one_of(node.value, modules):
+            elif isinstance(node, ast.Attribute) and node.attr == "api_key" and self._is_one_of(node.value, modules):
                 self.settings.add(_place(node))
+
+    def _own_names(self) -> tuple[_Names, _Names]:
+        """Return the names that imports bind to clients and modules of stepfun_compat, with the scopes of the imports."""
+        classes: _Names = set()
+        modules: _Names = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and node.module in ("stepfun_compat", "stepfun_compat.client"):
+                classes |= {(self._scope(node), name) for name in _bound(node, _CLIENTS)}
+            elif isinstance(node, ast.Import):
+                modules |= {(self._scope(node), name) for name in _bound(node, _OWN_MODULES)}
+        return classes, modules
+
+    def _is_client(self, func: ast.expr, classes: _Names, modules: _Names) -> bool:
+        """Whether an expression is a client class: one of the classes, or an attribute of one of the modules."""
+        if isinstance(func, ast.Attribute):
+            return func.attr in _CLIENTS and self._is_one_of(func.value, modules)
+        return self._is_one_of(func, classes)
+
+    def _is_one_of(self, node: ast.expr, names: _Names) -> bool:
+        """Whether an expression is a name that one of the imports binds in its scope or an enclosing one."""
+        if not isinstance(node, ast.Name):
+            return False
+        scope = self._scope(node)
+        while (scope, node.id) not in names:
+            if isinstance(scope, ast.Module):
+                return False
+            scope = self._scope(scope)
+            while isinstance(scope, ast.ClassDef):  # its names are not visible in its methods
+                scope = self._scope(scope)
+        return True
 
     def _read(self, node: ast.Constant) -> KeyRead:
         start = self.file.text.offset(node.lineno, node.col_offset)
@@ -220,18 +251,6 @@ class _Reader:
         )
 
 
-def _own_names(tree: ast.Module) -> tuple[set[str], set[str]]:
-    """Return the names that imports bind to clients and modules of stepfun_compat."""
-    classes: set[str] = set()
-    modules: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module in ("stepfun_compat", "stepfun_compat.client"):
-            classes |= _bound(node, _CLIENTS)
-        elif isinstance(node, ast.Import):
-            modules |= _bound(node, _OWN_MODULES)
-    return classes, modules
-
-
 def _bound(node: ast.Import | ast.ImportFrom, names: frozenset[str]) -> set[str]:
     """Return the names that an import statement binds to any of the given names."""
     return {one.asname or one.name for one in node.names if one.name in names}
@@ -249,13 +268,6 @@ def _reads_environment(func: ast.expr) -> bool:
     if isinstance(func, ast.Attribute):
         return _is_environ(func.value) if func.attr == "get" else func.attr == "getenv" and _is_name(func.value, "os")
     return _is_name(func, "getenv")
-
-
-def _is_client(func: ast.expr, classes: set[str], modules: set[str]) -> bool:
-    """Whether an expression is a client class: one of the classes, or an attribute of one of the modules."""
-    if isinstance(func, ast.Attribute):
-        return func.attr in _CLIENTS and _is_one_of(func.value, modules)
-    return _is_one_of(func, classes)
 
 
 def _inside(scope: ast.AST, name: str) -> Iterator[ast.AST]:
@@ -334,10 +346,6 @@ def _place(node: ast.expr) -> _Place:
 
 def _is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
-
-
-def _is_one_of(node: ast.expr, names: set[str]) -> bool:
-    return isinstance(node, ast.Name) and node.id in names
 
 
 def _is_environ(node: ast.expr) -> bool:

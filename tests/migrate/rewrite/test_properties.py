@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepfun_compat.migrate.rewrite.plan import make_plan
@@ -61,8 +61,18 @@ def check(files: dict[str, bytes], rules: Sequence[Rule] = DEFAULT) -> None:
 SLOW = examples(30)
 
 
+LOCAL_IMPORTS = (
+    "import openai as o\ndef f():\n\timport openai\nopenai.api_key = os.getenv('OPENAI_API_KEY')",
+    "import openai\nclient = OpenAI(api_key=os.environ['OPENAI_API_KEY'])\ndef f():\n\tfrom openai import OpenAI",
+    "class C:\n    import openai\n    def f(self): openai.api_key = os.getenv('OPENAI_API_KEY')",
+)
+
+
 @SLOW
 @given(st.lists(programs(), min_size=1, max_size=3))
+@example([LOCAL_IMPORTS[0]])
+@example([LOCAL_IMPORTS[1]])
+@example([LOCAL_IMPORTS[2]])
 def test_generated_programs_keep_the_properties(sources: list[str]) -> None:
     check({f"{index}.py": source.encode() for index, source in enumerate(sources)})
 
