@@ -7,21 +7,19 @@ Responses are always translated, since they may have been sent as chat, and a co
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
 import openai
 from typing_extensions import override
 
 from ..endpoints.base import StoreOperation
+from ..endpoints.json_values import compact_json
 from ..http_objects import bytes_later, with_body
 from .streaming import Reader, after, first_bytes, first_bytes_later
-
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class _Rows(Reader):
@@ -56,7 +54,7 @@ class _Rows(Reader):
     def frame(self, row: Any) -> bytes:
         """Encode one row as a server-sent event."""
         name = f"event: {row['type']}\n" if self.names_events else ""
-        return f"{name}data: {_encode(row)}\n\n".encode("utf-8", "surrogatepass")
+        return f"{name}data: {compact_json(row)}\n\n".encode("utf-8", "surrogatepass")
 
     def end(self) -> bytes:
         """Encode the end of the stream, if StepFun sent one."""

@@ -15,7 +15,7 @@ import openai
 from .. import errors, http_objects
 from ..endpoints.base import PassThroughEndpoint, WireResponse
 from ..endpoints.context import RequestRejected
-from ..endpoints.json_values import UnexpectedBody, type_of
+from ..endpoints.json_values import UnexpectedBody, json_bytes, type_of
 from ..report import report
 from . import BODY, DATA, EXTENSION
 from .context import RAW, CallState, ClientContext, unsent_options
@@ -181,7 +181,7 @@ def _rebuilt(
     if parsed and context.family.encodes_bodies and raw == "true":
         response.extensions[BODY] = data
         return response
-    return http_objects.rebuild(response, _dump(data), "application/json")
+    return http_objects.rebuild(response, json_bytes(data), "application/json")
 
 
 def local_response(context: ClientContext, call: CallState, options: Any, reply: WireResponse, last: Any) -> Any:
@@ -196,7 +196,7 @@ def local_response(context: ClientContext, call: CallState, options: Any, reply:
     elif isinstance(body, str):
         content, kind = body.encode("utf-8"), "text/plain; charset=utf-8"
     else:
-        content, kind = _dump(body), "application/json"
+        content, kind = json_bytes(body), "application/json"
     kind = next((v for k, v in reply.headers.items() if k.lower() == "content-type"), kind)
     if last is not None:
         return http_objects.rebuild(last, content, kind, status=reply.status)
@@ -289,7 +289,3 @@ def _json_cast(cast_to: Any) -> bool:
         or origin.__name__ == "HttpxBinaryResponseContent"
         or any(base.__name__ in ("BaseAPIResponse", "LegacyAPIResponse") for base in origin.__mro__)
     )
-
-
-def _dump(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

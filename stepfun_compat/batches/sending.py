@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeAlias, cast
 
 import openai
 
-from ..endpoints.json_values import as_dict
+from ..endpoints.json_values import as_dict, compact_json
 from .journal import Answer, Lease
 from .records import Tokens, new_id, tokens_of
 
@@ -234,7 +234,7 @@ def failure_line(custom_id: str, code: str, message: str) -> str:
 
 
 def _dump(line: Mapping[str, Any]) -> str:
-    text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    text = compact_json(line)
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate, which neither SQLite nor UTF-8 can store

@@ -36,7 +36,9 @@ class Frames:
             line = frame
             if frame.startswith(b"event:"):
                 name, _, line = frame.partition(b"\n")
-                if b"error" in name or not name.isascii():
+                if (
+                    b"error" in name or not name.isascii()
+                ):  # the SDK's decoder keeps the name, which says that it is one
                     line = b""
             if line.startswith(b"data:") and len(line) > 5 and b"\n" not in line:
                 out.append(line[5:])

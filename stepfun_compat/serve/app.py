@@ -13,6 +13,7 @@ import anyio
 import openai
 
 from ..catalog import for_settings as catalog_for
+from ..endpoints.json_values import json_bytes
 from ..settings import Settings
 from . import openai_wire, upstream
 from .access import Access, Caller
@@ -36,7 +37,7 @@ from .metering import Metrics, Sample, log_line
 from .options import ServeOptions
 from .outbound import Outbound
 from .queueing import FairQueue
-from .rejections import Rejected, anthropic_error, encode, openai_error
+from .rejections import Rejected, anthropic_error, openai_error
 
 log = logging.getLogger("stepfun_compat.serve")
 
@@ -149,10 +150,10 @@ class ServeApp:
         """Answer the health checks, which need no token."""
         name = inbound.segments[0] if inbound.segments else ""
         if name in ("", "healthz"):
-            await out.whole(200, encode({"status": "ok"}))
+            await out.whole(200, json_bytes({"status": "ok"}))
         elif name == "readyz":
             await out.whole(
-                *((503, encode({"status": "stopping"})) if self.draining else (200, encode({"status": "ok"})))
+                *((503, json_bytes({"status": "stopping"})) if self.draining else (200, json_bytes({"status": "ok"})))
             )
         else:
             return False
@@ -245,7 +246,7 @@ class ServeApp:
             content = failure.content
             if out.anthropic:
                 id = failure.headers.get("x-request-id", inbound.id)
-                content = encode(anthropic_error(failure.status, failure.message, id))
+                content = json_bytes(anthropic_error(failure.status, failure.message, id))
             await out.whole(failure.status, content, failure.headers)
 
     async def _route(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:

@@ -8,11 +8,12 @@ from typing import Any, Final, cast
 
 from ..catalog import Catalog
 from ..client import AsyncOpenAI
+from ..endpoints.json_values import json_bytes
 from . import listing, upstream
 from .forms import is_form, parse_form
 from .inbound import Inbound, parse_json
 from .outbound import Outbound
-from .rejections import Rejected, encode
+from .rejections import Rejected
 from .upstream import Answer
 
 FAMILIES: Final = frozenset(
@@ -128,7 +129,7 @@ async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, s
 def error_event(body: Mapping[str, Any], path: str, sequence: int) -> bytes:
     """An error inside a stream: an `error` event on Responses, an object in place of a chunk elsewhere."""
     if not path.startswith("/responses"):
-        return b"data: " + encode(body) + b"\n\n"
+        return b"data: " + json_bytes(body) + b"\n\n"
     error = body["error"]
     event = {
         "type": "error",
@@ -137,7 +138,7 @@ def error_event(body: Mapping[str, Any], path: str, sequence: int) -> bytes:
         "param": error.get("param"),
         "sequence_number": sequence,
     }
-    return b"event: error\ndata: " + encode(event) + b"\n\n"
+    return b"event: error\ndata: " + json_bytes(event) + b"\n\n"
 
 
 async def models(client: AsyncOpenAI, inbound: Inbound, catalog: Catalog, out: Outbound) -> None:
@@ -150,4 +151,4 @@ async def models(client: AsyncOpenAI, inbound: Inbound, catalog: Catalog, out: O
     body = cast("dict[str, Any]", json.loads(answer.content or b"{}"))
     rows = listing.with_aliases(body["data"], catalog)
     shown: Mapping[str, Any] = listing.anthropic_list(rows) if inbound.is_anthropic else {**body, "data": rows}
-    await out.whole(answer.status, encode(shown), answer.headers)
+    await out.whole(answer.status, json_bytes(shown), answer.headers)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from ..endpoints.json_values import json_bytes
 from .inbound import Inbound, Send
 from .metering import Sample
-from .rejections import Rejected, anthropic_error, encode, openai_error
+from .rejections import Rejected, anthropic_error, openai_error
 
 
 class Outbound:
@@ -70,7 +71,7 @@ class Outbound:
             body = anthropic_error(error.status, error.message, self.request_id)
         else:
             body = openai_error(error.status, error.message, error.code, error.param)
-        await self.whole(error.status, encode(body), error.headers)
+        await self.whole(error.status, json_bytes(body), error.headers)
 
     def of(self, inbound: Inbound) -> None:
         """Take the id and the error format of the request this answers."""

@@ -11,9 +11,10 @@ import uvicorn
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..endpoints.json_values import json_bytes
 from .app import ServeApp
 from .inbound import new_id
-from .rejections import encode, openai_error
+from .rejections import openai_error
 
 HEAD_TIMEOUT: Final = 20.0
 """The time limit in seconds from the start of a connection, or a request's first byte, to the end of its headers."""
@@ -99,7 +100,7 @@ class Connection(H11Protocol):
     @override
     def send_400_response(self, msg: str) -> None:
         """Respond to an invalid HTTP request with OpenAI's error body, and close the connection."""
-        body = encode(openai_error(400, msg))
+        body = json_bytes(openai_error(400, msg))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -56,11 +55,3 @@ def anthropic_error(status: int, message: str, request_id: str | None = None) ->
     kind = _ANTHROPIC_TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
     body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message}}
     return body if request_id is None else {**body, "request_id": request_id}
-
-
-_to_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def encode(data: Any) -> bytes:
-    """Encode JSON as OpenAI's API writes it."""
-    return _to_text(data).encode("utf-8", "surrogatepass")

@@ -17,9 +17,10 @@ from openai._models import FinalRequestOptions
 
 from .._client import BODY
 from .._client.streaming import transport_error
+from ..endpoints.json_values import json_bytes
 from ..http_objects import bytes_later
 from .inbound import Inbound
-from .rejections import encode, openai_error
+from .rejections import openai_error
 
 RAW: Final = "X-Stainless-Raw-Response"
 _RELAYED: Final = (
@@ -120,7 +121,7 @@ async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
     response: Any = raw.http_response
     if BODY in response.extensions:
         shown = {**_headers(response), "content-type": "application/json"}
-        return Answer(response.status_code, shown, content=encode(response.extensions[BODY]))
+        return Answer(response.status_code, shown, content=json_bytes(response.extensions[BODY]))
     if form in ("json", "text"):
         raw.parse()  # raises for an unusable body, as it does for a Python program
         return Answer(response.status_code, _headers(response), content=response.content)
@@ -172,7 +173,7 @@ class Failure:
     @property
     def content(self) -> bytes:
         """The body as bytes."""
-        return encode(self.body) if self.raw is None else self.raw
+        return json_bytes(self.body) if self.raw is None else self.raw
 
 
 def failure(error: Exception, secrets: tuple[str, ...] = ()) -> Failure:

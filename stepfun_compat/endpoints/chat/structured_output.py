@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from ..context import Json
+from ..json_values import compact_json
 
 _FENCE = re.compile(r"\A\s*```[a-zA-Z0-9_-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL)
 
@@ -29,7 +30,7 @@ def schema_of(response_format: Json) -> Mapping[str, Any] | None:
 
 def instruction(schema: Mapping[str, Any]) -> str:
     """Return the instruction with a schema for the prompt; the same schema gives the same bytes."""
-    text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+    text = compact_json(schema)
     return (
         "Answer with one JSON object and nothing else: no text around it, no code fences. "
         f"It must be valid under this JSON Schema: {text}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+from ...endpoints.json_values import compact_json
 from .blocks import Dict, blocks_of, part_of, text_of
 from .client_tools import function_of
 from .invalid import Invalid
@@ -203,7 +203,7 @@ def _call(block: Mapping[str, Any], where: str) -> Dict:
         raise Invalid(f"{where}: a tool_use has an id and a name.")
     if not isinstance(given, Mapping):
         raise Invalid(f"{where}.input: it must be an object.")
-    arguments = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+    arguments = compact_json(given)
     return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 

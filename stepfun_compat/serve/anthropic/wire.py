@@ -9,9 +9,10 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from ...client import AsyncOpenAI
+from ...endpoints.json_values import json_bytes
 from .. import upstream
 from ..outbound import Outbound
-from ..rejections import Rejected, anthropic_error, encode
+from ..rejections import Rejected, anthropic_error
 from ..upstream import Outgoing
 from .invalid import Invalid
 from .request import to_chat
@@ -52,7 +53,7 @@ async def relay(
     try:
         headers = {k: v for k, v in answer.headers.items() if k not in ("content-type", "content-disposition")}
         if answer.content is not None:
-            await out.whole(answer.status, encode(to_message(json.loads(answer.content), context)), headers)
+            await out.whole(answer.status, json_bytes(to_message(json.loads(answer.content), context)), headers)
             return
         assert answer.pieces is not None
         events = {
@@ -96,7 +97,7 @@ async def _pings(out: Outbound) -> None:
 
 def frame(event: dict[str, Any]) -> bytes:
     """One event as Anthropic frames it."""
-    return b"event: " + str(event["type"]).encode() + b"\ndata: " + encode(event) + b"\n\n"
+    return b"event: " + str(event["type"]).encode() + b"\ndata: " + json_bytes(event) + b"\n\n"
 
 
 async def chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
@@ -125,4 +126,4 @@ async def count(client: AsyncOpenAI, request: Outgoing, out: Outbound) -> None:
     tools = body.get("tools")
     if tools:
         number += len(json.dumps(tools, ensure_ascii=False)) // _CHARACTERS_PER_TOKEN
-    await out.whole(200, encode({"input_tokens": number}))
+    await out.whole(200, json_bytes({"input_tokens": number}))
