@@ -126,7 +126,8 @@ def test_20_random_kills_lose_nothing_and_resend_no_finished_line(
             while not finished(folder) - done and len(done) < LINES and time.monotonic() < deadline:
                 Event().wait(0.005)
         elif moments.random() < 0.8:  # while working, otherwise while starting
-            assert server.wait_for_requests(min(before + moments.randrange(1, 6), LINES + before), timeout=30)
+            few = min(moments.randrange(1, 6), LINES - len(done))  # on fast machines few lines may be left
+            assert server.wait_for_requests(before + few, timeout=30)
         Event().wait(moments.uniform(0, 0.05))
         kill(worker)
         assert not done & set(sent(server)[before:])
