@@ -13,6 +13,7 @@ import openai
 import pytest
 
 import stepfun_compat
+from stepfun_compat import catalog
 
 ROOT = Path(stepfun_compat.__file__).parent
 TESTS = Path(__file__).parent
@@ -189,6 +190,30 @@ def test_resource_uses_no_other_resources_folder(resource: str):
 
 
 SOURCES = [*FILES.values(), *(file for file in TESTS.rglob("*.py") if "programs" not in file.parts)]
+
+
+def test_models_are_named_in_the_catalog_only():
+    outside_catalog = {
+        module
+        for module in FILES
+        if not module.startswith(
+            (
+                "stepfun_compat.catalog",
+                "stepfun_compat.emulator",
+                "stepfun_compat.diagnostics.probes",  # each asks about one model
+                "stepfun_compat.fast_path.self_check",  # a sample
+            )
+        )
+    }
+    ids = catalog.default().models.keys()
+    assert ids
+    named = {
+        f"{module}:{node.lineno} {node.value}"
+        for module in outside_catalog
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in ids
+    }
+    assert named == set()
 
 
 def test_no_file_is_too_long():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import openai
 
+from ..catalog.aliases import DEFAULT_CHAT
 from ..endpoints.json_values import row_of, type_of
 from ..prompt_cache.stats import PromptCacheStats
 from . import responses
@@ -141,7 +142,7 @@ class Extras:
 
         return cost_of(answer, self.settings)
 
-    def count_tokens(self, messages: Any, *, model: str = "step-3.7-flash") -> Any:
+    def count_tokens(self, messages: Any, *, model: str = DEFAULT_CHAT) -> Any:
         """Count the tokens of a conversation with StepFun's endpoint (`POST /token/count`, stepfun-api 7).
 
         `messages` has the form of `chat.completions.create`. Tools are not counted, since the endpoint accepts none.

@@ -27,8 +27,9 @@ def _chat(
     meaning: bool = False,
     source: str = _CHAT_PAGE,
     as_of: str = _READ,
+    models: tuple[str, ...] = (),
 ) -> Parameter:
-    return Parameter("chat.completions", name, state, action, meaning, source, as_of)
+    return Parameter("chat.completions", name, state, action, meaning, source, as_of, models)
 
 
 CHAT_COMPLETIONS: Final = (
@@ -70,7 +71,8 @@ CHAT_COMPLETIONS: Final = (
     _chat("top_logprobs", "unknown", "drop", meaning=True),
     _chat("prediction", "unknown", "drop"),
     _chat("verbosity", "unknown", "drop", meaning=True),
-    _chat("thinking", "unknown", "drop", meaning=True, source="guides/models/step-router"),
+    # passed through to the router's DeepSeek engine
+    _chat("thinking", "unknown", "drop", True, source="guides/models/step-router", models=("step-router-v1",)),
     _chat("moderation", "unknown", "drop", meaning=True),
     _chat("user", "unknown", "drop"),
     _chat("safety_identifier", "unknown", "drop"),

@@ -114,7 +114,8 @@ class Alias:
 class Parameter:
     """What StepFun does with one parameter of one endpoint, and what the client does.
 
-    `meaning` is False for a parameter that does not affect the response (`user`, `store`, …).
+    `meaning` is False for a parameter that does not affect the response (`user`, `store`, …). `models` are globs of the
+    StepFun models that a parameter with the action `drop` is sent to nevertheless.
     """
 
     endpoint: str
@@ -124,6 +125,7 @@ class Parameter:
     meaning: bool = False
     source: str = ""
     as_of: str = ""
+    models: tuple[str, ...] = ()
 
 
 Outcome = Literal["works", "limits", "absent", "stock"]

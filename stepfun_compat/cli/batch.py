@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..catalog.aliases import DEFAULT_CHAT
 from . import show
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def make(
     data: Path = typer.Argument(exists=True, dir_okay=False, help="The rows: CSV with a header, or JSONL."),
     template: Path = typer.Option(..., exists=True, dir_okay=False, help="The prompt file, with {column} for values."),
     output: Path = typer.Option(Path("-"), "-o", "--output", help="The input file to write; - is standard output."),
-    model: str = typer.Option("step-3.7-flash", help="The model for every request."),
+    model: str = typer.Option(DEFAULT_CHAT, help="The model for every request."),
     system: str | None = typer.Option(None, help="A system message."),
     id_column: str | None = typer.Option(None, help="The column with the custom ids."),
 ) -> None:

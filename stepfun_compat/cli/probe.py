@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..catalog.aliases import DEFAULT_CHAT
 from . import show
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def probe(
     names: list[str] | None = typer.Argument(None, help="Checks to run; all but the expensive ones by default."),
     listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
-    model: str = typer.Option("step-3.7-flash", help="The model to test."),
+    model: str = typer.Option(DEFAULT_CHAT, help="The model to test."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not prompt before sending many requests."),
     write: str | None = typer.Option(

@@ -16,6 +16,7 @@ import openai
 
 from .. import stock
 from ..account import tier_of
+from ..catalog.aliases import DEFAULT_CHAT
 from ..credentials.keys import PLACEHOLDER_KEY, stepfun_key
 from ..credentials.target import resolve_target
 from ..credentials.urls import redact_url
@@ -61,7 +62,7 @@ def _tiny_call(settings: Settings) -> Finding:
     from ..client import OpenAI
 
     with OpenAI(settings=settings, timeout=60, max_retries=0) as client:
-        model, started = settings.model or "step-3.7-flash", time.monotonic()
+        model, started = settings.model or DEFAULT_CHAT, time.monotonic()
         try:
             made = client.chat.completions.create(
                 model=model, messages=[{"role": "user", "content": "Say ok."}], max_tokens=16
@@ -223,7 +224,7 @@ def _server(settings: Settings) -> list[Finding]:
         milliseconds = (time.monotonic() - started) * 1000
     found = [Finding("server", "ok", f"reached in {milliseconds:.0f} ms, request id {raw.headers.get('x-request-id')}")]
     found.append(_clock(raw.headers.get("date")))
-    wanted = settings.model or "step-3.7-flash"
+    wanted = settings.model or DEFAULT_CHAT
     found.append(
         Finding(
             "models",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import override
 
+from ..catalog.aliases import DEFAULT_IMAGE
 from ..catalog.images import (
     EDIT_MODEL,
     IMAGE_MODELS,
@@ -30,7 +31,6 @@ from .parameters import apply_parameter_policy, given, headers_for, resolve_mode
 if TYPE_CHECKING:
     from ..catalog.schema import ImageModel
 
-_GENERATE_DEFAULT = "step-image-edit-2"
 _SEED_LIMIT = 2_147_483_647
 
 
@@ -237,7 +237,7 @@ class Generate(_Images):
     @override
     def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
         fields = given(request)
-        model = resolve_model_of_kind(context, fields.get("model"), "image", _GENERATE_DEFAULT, self.name)
+        model = resolve_model_of_kind(context, fields.get("model"), "image", DEFAULT_IMAGE, self.name)
         row = IMAGE_MODELS.get(model)
         _check_prompt(fields.get("prompt"), row.prompt_limit if row else 512)
         wire: Dict = {"model": model}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any, Final, Literal
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
 from .base import WireRequest
@@ -12,6 +13,9 @@ from .changes import WHY_DROPPED
 from .context import RequestContext, RequestRejected
 from .json_values import Dict, row_of
 from .model_resolution import resolve_model
+
+if TYPE_CHECKING:
+    from ..catalog.schema import Parameter
 
 
 def apply_prompt_cache_key(given: Mapping[str, Any], context: RequestContext, headers: Mapping[str, str]) -> None:
@@ -52,6 +56,10 @@ def headers_for(request: WireRequest, **changed: str | None) -> dict[str, str]:
 _EMPTY: Final[tuple[Any, ...]] = ("auto", [], {}, "")
 
 
+def _is_for(row: Parameter, model: str) -> bool:
+    return any(fnmatchcase(model, glob) for glob in row.models)
+
+
 def apply_parameter_policy(
     fields: Dict,
     wire: Dict,
@@ -62,15 +70,16 @@ def apply_parameter_policy(
 ) -> None:
     """Copy to `wire` the fields that the catalog's table does not drop, and record those it drops.
 
-    Fields that are not in the table are sent unchanged. Dropping a value is lossy unless the value requests the default
-    behaviour: one of `inert_values` of its field, or without that argument an empty one or `auto`.
+    Fields that are not in the table are sent unchanged. A field is not dropped for the models its row names. Dropping a
+    value is lossy unless the value requests the default behaviour: one of `inert_values` of its field, or without that
+    argument an empty one or `auto`.
     """
     table = context.catalog.parameters(endpoint)
     for name, value in fields.items():
         if name in handled:
             continue
         row = table.get(name)
-        if row is None or row.action != "drop":
+        if row is None or row.action != "drop" or _is_for(row, context.model_id or ""):
             wire[name] = value
             continue
         inert = not row.meaning or value in (_EMPTY if inert_values is None else inert_values.get(name, ()))

@@ -335,6 +335,14 @@ def test_overlay_adds_changes_and_retires_rows(folder: Path) -> None:
     assert shipped.parameters("chat.completions")["seed"].state == "unknown"
 
 
+def test_overlay_sends_a_dropped_parameter_to_the_models_its_row_names(folder: Path) -> None:
+    row = "[[parameters]]\nendpoint = 'chat.completions'\nname = 'seed'\nmodels = ['step-3.5-*']\n"
+    settings = Settings(catalog_overlay=str(written(folder, row)))
+    for model, sent in (("step-3.5-flash", 7), ("step-3.7-flash", None)):
+        body: Any = explain(model=model, seed=7, messages=[], settings=settings).body
+        assert body.get("seed") == sent
+
+
 def test_effort_levels_from_a_list_match_the_shipped_rows(folder: Path) -> None:
     text = ""
     shipped = catalog.default().models
@@ -441,6 +449,10 @@ def test_overlay_is_read_once_and_again_when_it_changes(folder: Path, caplog: py
         (
             "[[parameters]]\nendpoint = 'chat.completions'\nname = 'x'\nstate = 'supports'",
             "a new row of [[parameters]] needs action.",
+        ),
+        (
+            "[[parameters]]\nendpoint = 'chat.completions'\nname = 'seed'\nmodels = 'step-3'",
+            "parameters[0].models='step-3'",
         ),
     ],
 )

@@ -104,7 +104,8 @@ def parameters_table() -> str:
     for row in catalog.default().all_parameters:
         if row.endpoint == "chat.completions":
             reported = "warning" if row.meaning else "log line" if row.action == "drop" else ""
-            rows.append((f"`{row.name}`", row.state, outcomes[row.action], reported))
+            sent = f", sent to {', '.join(row.models)}" if row.models else ""
+            rows.append((f"`{row.name}`", row.state, outcomes[row.action] + sent, reported))
     return _table(("chat parameter", "StepFun", "client", "reported by"), rows)
 
 

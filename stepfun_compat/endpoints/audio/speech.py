@@ -12,6 +12,7 @@ from typing import Any
 from typing_extensions import override
 
 from ...catalog import voices
+from ...catalog.aliases import DEFAULT_TTS
 from .. import audio_containers as sound
 from ..base import BrokenOff, Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, replace
 from ..context import Json, RequestContext, RequestRejected
@@ -73,7 +74,7 @@ class Speech(PassThroughEndpoint):
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         fields = given(request)
-        model = resolve_model_of_kind(context, fields.get("model"), "tts", "stepaudio-2.5-tts")
+        model = resolve_model_of_kind(context, fields.get("model"), "tts", DEFAULT_TTS)
         wire: Dict = {"model": model}
         apply_parameter_policy(fields, wire, context, self.name, ("model", "input", "voice", "speed", "instructions"))
         wire["input"] = self._text(fields.get("input"), model, context)

@@ -12,6 +12,7 @@ from typing import Any
 from typing_extensions import override
 
 from ...catalog import voices
+from ...catalog.aliases import DEFAULT_ASR
 from .. import audio_containers as sound
 from ..base import BrokenOff, Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
 from ..context import Json, RequestContext, RequestRejected
@@ -69,7 +70,7 @@ class Transcription(PassThroughEndpoint):
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         fields = given(request)
-        model = resolve_model_of_kind(context, fields.get("model"), "asr", "stepaudio-2.5-asr")
+        model = resolve_model_of_kind(context, fields.get("model"), "asr", DEFAULT_ASR)
         endpoints = context.model.endpoints if context.model is not None else frozenset({"audio.asr.sse"})
         if "audio.asr.sse" in endpoints:
             return self._recommended(request, fields, model, context)
@@ -149,7 +150,7 @@ class Transcription(PassThroughEndpoint):
         if fields.get("stream"):
             return None
         probe = RequestContext(context.endpoint, context.settings, context.catalog)
-        resolve_model_of_kind(probe, fields.get("model"), "asr", "stepaudio-2.5-asr")
+        resolve_model_of_kind(probe, fields.get("model"), "asr", DEFAULT_ASR)
         if probe.model is not None and "audio.asr.sse" not in probe.model.endpoints:
             return None
         return self._whole(request, context)

@@ -83,9 +83,6 @@ class ChatCompletions(PassThroughEndpoint):
             wire["tools"] = sent_tools
         if line is not None:
             _append_line(wire, line)
-        if "thinking" in given and context.model_id == "step-router-v1":
-            wire["thinking"] = given["thinking"]
-            handled |= {"thinking"}
         apply_parameter_policy(given, wire, context, self.name, handled, _INERT_VALUES)
         self._sampling(given, wire, context)
         state = context.state(ChatState)
