@@ -101,7 +101,7 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
     param = terms.param or _named_parameter(message)
     if param is not None:
         inner.setdefault("param", param)
-    message = _in_openais_words(message, terms.code)
+    message = _with_openai_phrase(message, terms.code)
     mapped: dict[str, Any] = {
         **inner,
         "message": message,
@@ -179,7 +179,7 @@ def _terms_of_code_or_status(status: int, code: str | None, kind: str | None) ->
     return _Terms(status, None, kind)
 
 
-def _in_openais_words(message: str, code: str | None) -> str:
+def _with_openai_phrase(message: str, code: str | None) -> str:
     """Return StepFun's message, after the words of OpenAI's message that programs search for if it lacks them."""
     from .catalog.failures import PHRASES
 

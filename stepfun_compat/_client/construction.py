@@ -60,11 +60,11 @@ def construct(
     if target.ours:
         _start_on_stepfun(context, start, dict(kwargs), url, key, owner)
     else:
-        _start_elsewhere(context, start, kwargs, url)
+        _start_for_other_vendor(context, start, kwargs, url)
     return context
 
 
-def _start_elsewhere(
+def _start_for_other_vendor(
     context: ClientContext, start: Callable[..., None], kwargs: dict[str, Any], url: str | None
 ) -> None:
     """Start a client for another vendor's host, with what openai reads from the environment, never the StepFun key."""

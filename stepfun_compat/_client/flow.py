@@ -311,7 +311,7 @@ def _raw_stream(context: ClientContext, call: CallState, response: Any) -> Any:
     """Return the response for a caller of raw streams, with OpenAI's events as its body unless StepFun's are wanted."""
     if call.already_translated or not call.endpoint.rewrites_raw or not response.request.headers.get(RAW):
         return response
-    if responses.hands_out_wire(context, call):
+    if responses.returns_wire(context, call):
         return response
     from .raw_stream import translated
 

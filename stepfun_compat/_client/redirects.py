@@ -58,7 +58,7 @@ def _look_at_hop_only(context: ClientContext, request: Any, came_from: Any) -> N
         look_at_hop(context, request, came_from)
 
 
-def look_once_more(request: Any, made: Any) -> None:
+def check_replacement(request: Any, made: Any) -> None:
     """Check `made`, a request that a transport is about to send in place of the SDK's `request`."""
     look = request.extensions.get(_SENDER)
     if look is not None:

@@ -53,7 +53,7 @@ def set_request_id(response: Any) -> None:
         response.headers["x-request-id"] = trace
 
 
-def hands_out_wire(context: ClientContext, call: CallState) -> bool:
+def returns_wire(context: ClientContext, call: CallState) -> bool:
     """Return whether raw responses stay as StepFun sent them. Never for Responses, which may have been sent as chat."""
     return context.settings.raw == "wire" and not call.endpoint.name.startswith("responses")
 
@@ -175,7 +175,7 @@ def _rebuilt(
         return response if data == body else http_objects.rebuild(response, data, kind)
     if isinstance(data, str):
         return http_objects.rebuild(response, data.encode("utf-8"), "text/plain; charset=utf-8")
-    if parsed and hands_out_wire(context, call):
+    if parsed and returns_wire(context, call):
         response.extensions[DATA] = data
         return response
     if parsed and context.family.encodes_bodies and raw == "true":

@@ -109,7 +109,7 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
     authorization = texts.get("authorization", ("", None))[1]
     if (
         _held_key(context, before, sent.url, removed)
-        or _takes_key_away(context, url, passed)
+        or _leaks_key(context, url, passed)
         or _is_lost(authorization, sent)
     ):
         raise KeyRefusedError(
@@ -144,7 +144,7 @@ def _with_query(url: Any, query: Mapping[Any, Any]) -> Any:
     return url.copy_merge_params({str(name): str(value) for name, value in query.items()}) if query else url
 
 
-def _takes_key_away(context: ClientContext, url: str, passed: Mapping[str, Any]) -> bool:
+def _leaks_key(context: ClientContext, url: str, passed: Mapping[str, Any]) -> bool:
     """Return whether a connection would send a StepFun client's key to another host, as the caller passed no other."""
     if not context.target.ours or context.guard.trusts(url):
         return False
@@ -249,7 +249,7 @@ def _without_uploads(agents: Any, client: Any) -> Any:
     return agents
 
 
-def _remade(cls: type, name: str, change: Callable[[Any, Any], Any]) -> Any:
+def _wrapped_property(cls: type, name: str, change: Callable[[Any, Any], Any]) -> Any:
     """Return a cached property of a resource's class with its value passed through `change`."""
     stock: Any = vars(cls)[name]
     made: Any = cached_property(
@@ -267,13 +267,13 @@ def _guarded_beta(cls: type, fast: bool) -> type:
 
     own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
     if "realtime" in vars(cls):
-        own["realtime"] = _remade(cls, "realtime", guard)
+        own["realtime"] = _wrapped_property(cls, "realtime", guard)
     if "responses" in vars(cls):
-        own["responses"] = _remade(cls, "responses", responses)
+        own["responses"] = _wrapped_property(cls, "responses", responses)
     if "agents" in vars(cls):
-        own["agents"] = _remade(cls, "agents", _without_uploads)
+        own["agents"] = _wrapped_property(cls, "agents", _without_uploads)
     if fast and "chat" in vars(cls):
-        own["chat"] = _remade(cls, "chat", lambda made, _: accelerate_chat(made))
+        own["chat"] = _wrapped_property(cls, "chat", lambda made, _: accelerate_chat(made))
     return type(cls.__name__, (cls,), own)
 
 
@@ -340,7 +340,7 @@ def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str,
     authorization: str | None = sent.headers.get("authorization")
     query: Any = dict(sent.url.params)
     credentials.sanitize_request(context, sent)
-    if _takes_key_away(context, url, passed) or _is_lost(authorization, sent):
+    if _leaks_key(context, url, passed) or _is_lost(authorization, sent):
         raise KeyRefusedError(
             f"This connection would send the StepFun key to another host, {redact_url(url)}. "
             "Pass that host's Authorization in extra_headers, or remove websocket_base_url."

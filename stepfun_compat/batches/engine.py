@@ -83,7 +83,7 @@ class Worker:
         """
         await self._call(self._journal.reserve.hold)
         await self._call(add_worker, self._journal, self.id, self._space if serve else None)
-        writer, heart = asyncio.ensure_future(self._write()), asyncio.ensure_future(self._beat())
+        writer, heart = asyncio.ensure_future(self._write()), asyncio.ensure_future(self._renew_leases())
         try:
             try:
                 await self._work(serve)
@@ -160,16 +160,16 @@ class Worker:
         busy = False
         for record in self._seen:
             if record.status == "validating":
-                busy = await self._alone(record, self._validate) or busy
+                busy = await self._exclusively(record, self._validate) or busy
             elif record.status == "in_progress" and self._clock() < record.expires_at:
                 busy = await self._advance(record) or busy
             elif record.status in ("in_progress", "cancelling"):
-                busy = await self._wind_up(record) or busy
+                busy = await self._end_stopped(record) or busy
             elif record.status == "finalizing":
-                busy = await self._alone(record, self._finalize) or busy
+                busy = await self._exclusively(record, self._finalize) or busy
         return busy
 
-    async def _alone(self, record: BatchRecord, work: Callable[[BatchRecord], None]) -> bool:
+    async def _exclusively(self, record: BatchRecord, work: Callable[[BatchRecord], None]) -> bool:
         """Run `work` in at most one worker at a time. Returns False if another worker runs it."""
         self._look_at = 0.0
 
@@ -179,7 +179,7 @@ class Worker:
             try:
                 work(record)
             finally:
-                self._journal.unkeep(record.id, self.id)
+                self._journal.release_batch(record.id, self.id)
             return True
 
         done = await self._call(kept)
@@ -255,16 +255,16 @@ class Worker:
         mean = cost / done
         return max(int((limit - cost - mean * in_flight) / mean), 0 if in_flight or unwritten else 1)
 
-    async def _wind_up(self, record: BatchRecord) -> bool:
+    async def _end_stopped(self, record: BatchRecord) -> bool:
         """End a cancelled or expired batch once the requests in flight of all workers have ended."""
         queue = self._queues.pop(record.id, None)
         if queue:
-            await self._call(self._journal.give_back, [(record.id, lease.number) for lease in queue], self.id)
+            await self._call(self._journal.return_leases, [(record.id, lease.number) for lease in queue], self.id)
         own = self._in_flight(record.id) or any(answer.batch == record.id for answer in self._unwritten)
         if own or await self._call(self._journal.leased, record.id, self._clock()):
             await self._wait(_AGAIN)
             return True
-        return await self._alone(record, self._give_up)
+        return await self._exclusively(record, self._end_unanswered)
 
     def _change(self, id: str, expected: Status, fields: dict[str, Any]) -> None:
         self._journal.update(id, (expected,), **fields)
@@ -278,7 +278,7 @@ class Worker:
             return
         await self._call(self._change, record.id, "in_progress", {"stopped": why})
         queue = self._queues.pop(record.id, ())
-        await self._call(self._journal.give_back, [(record.id, lease.number) for lease in queue], self.id)
+        await self._call(self._journal.return_leases, [(record.id, lease.number) for lease in queue], self.id)
         log.warning("%s is stopped. %s %s", record.id, why, record.resume_hint)
         self._changed(record.id)
 
@@ -324,7 +324,7 @@ class Worker:
             fields = {"status": "in_progress", "in_progress_at": now, "model": validation.model}
             self._change(record.id, "validating", fields)
 
-    def _give_up(self, record: BatchRecord) -> None:
+    def _end_unanswered(self, record: BatchRecord) -> None:
         """Write an error line for every unanswered request and end the batch as expired or cancelled."""
         if record.status == "cancelling":
             status, message = "cancelled", "This request was not executed: the batch was cancelled."
@@ -372,14 +372,14 @@ class Worker:
         try:
             request = self._read(record, lease)
         except OSError as error:
-            await self._call(self._journal.give_back, [line], self.id)
+            await self._call(self._journal.return_leases, [line], self.id)
             await self._stop(record, f"The input file {record.input_file_id} cannot be read: {error.strerror}.")
             return
         try:
             outcome = await send_line(self._sender, record.endpoint, lease, request, self._price)
         except SenderClosed:
             self.close()
-            await self._call(self._journal.give_back, [line], self.id)
+            await self._call(self._journal.return_leases, [line], self.id)
             return
         await self._conclude(record, lease, outcome)
 
@@ -392,13 +392,13 @@ class Worker:
             self._answered.set()
         elif outcome.stop is not None:
             await self._stop(record, outcome.stop)
-            await self._call(self._journal.give_back, [line], self.id)
+            await self._call(self._journal.return_leases, [line], self.id)
         else:
             at = self._clock() + (outcome.retry_after or 0.0)
-            await self._call(self._give_back_failed, line, at)
+            await self._call(self._return_failed, line, at)
 
-    def _give_back_failed(self, line: tuple[str, int], at: float) -> None:
-        self._journal.give_back([line], self.id, at, failed=True)
+    def _return_failed(self, line: tuple[str, int], at: float) -> None:
+        self._journal.return_leases([line], self.id, at, failed=True)
 
     def _read(self, record: BatchRecord, lease: Lease) -> dict[str, Any]:
         reader = self._readers.get(record.id)
@@ -443,7 +443,7 @@ class Worker:
     def _keep(self, group: list[Answer]) -> None:
         self._live.append(self._journal.finish(group))
 
-    async def _beat(self) -> None:
+    async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
             try:

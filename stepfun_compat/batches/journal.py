@@ -117,7 +117,7 @@ class Journal(Protocol):
         """Take the exclusive right to validate or end a batch in `status`. Returns False if another worker holds it."""
         ...
 
-    def unkeep(self, batch: str, owner: str) -> None:
+    def release_batch(self, batch: str, owner: str) -> None:
         """Release the exclusive right to validate or end a batch."""
         ...
 
@@ -125,7 +125,9 @@ class Journal(Protocol):
         """Extend the leases of a live worker."""
         ...
 
-    def give_back(self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False) -> None:
+    def return_leases(
+        self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False
+    ) -> None:
         """End leases without an answer. The lines may be sent again from `at` (Unix seconds); `failed` counts the
         attempt."""
         ...

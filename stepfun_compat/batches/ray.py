@@ -25,11 +25,11 @@ from typing_extensions import override
 
 from ..settings import Settings
 from . import workspace
-from .desk import Account, Desk, closing_at_a_signal
 from .engine import Worker
 from .journal import LEASE_SECONDS, Lease
 from .limiter import Rate, Window
 from .records import BatchError, BatchRecord, new_id
+from .runner import Account, BatchRunner, closing_at_a_signal
 from .sending import AsyncSender, Outcome, Tally, backoff, send_line
 
 if TYPE_CHECKING:
@@ -92,17 +92,17 @@ def run(
 
     settings = settings or Settings()
     with OpenAI(settings=settings) as client:
-        desk = Desk(settings, client.api_key, str(client.base_url))
+        runner = BatchRunner(settings, client.api_key, str(client.base_url))
     with _as_file(source) as (path, name):
-        id = desk.unfinished(path, source=name)
+        id = runner.unfinished(path, source=name)
         if id is None:
             endpoint = endpoint or endpoint_of(path)
-            id = desk.submit(path, endpoint, completion_window, model=model, max_cost=max_cost, source=name)
+            id = runner.submit(path, endpoint, completion_window, model=model, max_cost=max_cost, source=name)
         else:
-            desk.service(id).resume(id, max_cost=max_cost)
-    work(desk, id, address=address, actors=actors, on_change=on_change)
-    record = desk.service(id).record(id)
-    desk.export(record, Path(output))
+            runner.service(id).resume(id, max_cost=max_cost)
+    work(runner, id, address=address, actors=actors, on_change=on_change)
+    record = runner.service(id).record(id)
+    runner.export(record, Path(output))
     return record
 
 
@@ -123,7 +123,7 @@ def _as_file(source: str | Path | Dataset) -> Generator[tuple[Path, str | None],
 
 
 def work(
-    desk: Desk,
+    runner: BatchRunner,
     id: str,
     *,
     address: str | None = None,
@@ -145,15 +145,15 @@ def work(
             raise BatchError(f"{where}: {error}", status=503, code="ray_failed") from error
     try:
         count = actors or max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        asyncio.run(_work(desk, id, count, on_change))
+        asyncio.run(_work(runner, id, count, on_change))
     finally:
         if started:
             ray.shutdown()
 
 
-async def _work(desk: Desk, id: str, count: int, on_change: Callable[[str], None] | None) -> None:
-    pool = Pool(desk, count)
-    worker = RayWorker(desk, pool, id, on_change)
+async def _work(runner: BatchRunner, id: str, count: int, on_change: Callable[[str], None] | None) -> None:
+    pool = Pool(runner, count)
+    worker = RayWorker(runner, pool, id, on_change)
     try:
         with closing_at_a_signal(worker):
             await worker.run()
@@ -178,8 +178,8 @@ async def _nowhere(path: str, body: Mapping[str, Any]) -> Any:
 class RayWorker(Worker):
     """A worker that assigns its lines to actors in blocks. Journal, retries, cost limit and completion are inherited."""
 
-    def __init__(self, desk: Desk, pool: Pool, id: str, on_change: Callable[[str], None] | None) -> None:
-        super().__init__(desk.journal, _nowhere, _NoWindow(), price=desk.price, on_change=on_change, only=id)
+    def __init__(self, runner: BatchRunner, pool: Pool, id: str, on_change: Callable[[str], None] | None) -> None:
+        super().__init__(runner.journal, _nowhere, _NoWindow(), price=runner.price, on_change=on_change, only=id)
         self._ahead = BLOCK
         self._pool = pool
 
@@ -197,7 +197,7 @@ class RayWorker(Worker):
         try:
             lines = [Line(lease, self._read(record, lease)) for lease in leases]
         except OSError as error:
-            await self._give_back(record, leases)
+            await self._return_leases(record, leases)
             await self._stop(record, f"The input file {record.input_file_id} cannot be read: {error.strerror}.")
             return
         open_lines = {lease.number: lease for lease in leases}
@@ -207,7 +207,7 @@ class RayWorker(Worker):
                 for number, outcome in cast("list[tuple[int, Outcome | None]]", await reference):
                     lease = open_lines.pop(number)
                     if outcome is None:
-                        await self._give_back(record, [lease])
+                        await self._return_leases(record, [lease])
                     else:
                         await self._conclude(record, lease, outcome)
         except self._pool.errors as error:
@@ -217,13 +217,13 @@ class RayWorker(Worker):
         finally:
             self._pool.give(actor)
 
-    async def _give_back(self, record: BatchRecord, leases: Sequence[Lease]) -> None:
-        await self._call(self._journal.give_back, [(record.id, lease.number) for lease in leases], self.id)
+    async def _return_leases(self, record: BatchRecord, leases: Sequence[Lease]) -> None:
+        await self._call(self._journal.return_leases, [(record.id, lease.number) for lease in leases], self.id)
 
     @override
-    async def _wind_up(self, record: BatchRecord) -> bool:
+    async def _end_stopped(self, record: BatchRecord) -> bool:
         self._pool.stop(record.id)
-        return await super()._wind_up(record)
+        return await super()._end_stopped(record)
 
     @override
     async def _stop(self, record: BatchRecord, why: str) -> None:
@@ -247,11 +247,11 @@ class Pool:
         BatchError: the settings cannot be serialized for other machines.
     """
 
-    def __init__(self, desk: Desk, count: int) -> None:
+    def __init__(self, runner: BatchRunner, count: int) -> None:
         ray = ray_module()
         self.errors: tuple[type[Exception], ...] = (ray.exceptions.RayError,)
         self._ray = ray
-        account = desk.account
+        account = runner.account
         limiter = ray.remote(Limiter).options(
             name=f"rate:{account.name}", namespace=_NAMESPACE, get_if_exists=True, num_cpus=0, max_restarts=-1
         )

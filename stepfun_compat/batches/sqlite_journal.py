@@ -217,7 +217,7 @@ class SqliteJournal:
                 ).rowcount
             )
 
-    def unkeep(self, batch: str, owner: str) -> None:
+    def release_batch(self, batch: str, owner: str) -> None:
         """Release the exclusive right to validate or end a batch."""
         with self._write() as db:
             db.execute("UPDATE batch SET keeper = NULL WHERE id = ? AND keeper = ?", (batch, owner))
@@ -229,7 +229,9 @@ class SqliteJournal:
             db.execute("UPDATE line SET until = ? WHERE state = 1 AND owner = ?", (until, owner))
             db.execute("UPDATE batch SET keeper_until = ? WHERE keeper = ?", (until, owner))
 
-    def give_back(self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False) -> None:
+    def return_leases(
+        self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False
+    ) -> None:
         """End leases without an answer. The lines may be sent again from `at` (Unix seconds); `failed` counts the
         attempt."""
         with self._write() as db:

@@ -16,8 +16,8 @@ from ..catalog.aliases import DEFAULT_CHAT
 from . import show
 
 if TYPE_CHECKING:
-    from ..batches.desk import Desk
     from ..batches.records import BatchRecord
+    from ..batches.runner import BatchRunner
 
 group = typer.Typer(help="Run batches of requests, in OpenAI's format, from this machine.", rich_markup_mode=None)
 
@@ -27,9 +27,9 @@ INPUT = typer.Argument(exists=True, dir_okay=False, help="The input file, in Ope
 
 
 @contextmanager
-def _desk(tier: str | None = None, concurrency: int | None = None) -> Generator[Desk, None, None]:
+def _runner(tier: str | None = None, concurrency: int | None = None) -> Generator[BatchRunner, None, None]:
     """Open the batches that the environment names; a `BatchError` ends the command with one line."""
-    from ..batches.desk import BatchError, Desk
+    from ..batches.runner import BatchError, BatchRunner
     from ..client import OpenAI
     from ..settings import Settings
 
@@ -37,7 +37,7 @@ def _desk(tier: str | None = None, concurrency: int | None = None) -> Generator[
     settings = Settings().replace(**{name: value for name, value in given.items() if value is not None})
     try:
         with OpenAI(settings=settings) as client:
-            yield Desk(settings, client.api_key, str(client.base_url))
+            yield BatchRunner(settings, client.api_key, str(client.base_url))
     except BatchError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
@@ -54,11 +54,11 @@ ENGINE = typer.Option(Engine.local, help="This process, or actors on a Ray clust
 ADDRESS = typer.Option(None, help="Address of the Ray cluster; without one, Ray starts on this machine.")
 
 
-def _work(desk: Desk, id: str, engine: Engine = Engine.local, address: str | None = None) -> BatchRecord:
+def _work(runner: BatchRunner, id: str, engine: Engine = Engine.local, address: str | None = None) -> BatchRecord:
     """Work on a batch and show its progress."""
     from ..batches.progress import Progress
 
-    service = desk.service(id)
+    service = runner.service(id)
     progress = Progress(sys.stderr, service.record(id), time.monotonic)
 
     def tell(_: str) -> None:
@@ -68,9 +68,9 @@ def _work(desk: Desk, id: str, engine: Engine = Engine.local, address: str | Non
     if engine is Engine.ray:
         from ..batches import ray
 
-        ray.work(desk, id, address=address, on_change=tell)
+        ray.work(runner, id, address=address, on_change=tell)
     else:
-        desk.work(id, on_change=tell)
+        runner.work(id, on_change=tell)
     record = service.record(id)
     progress.end(record)
     return record
@@ -114,22 +114,22 @@ def run(
     """Send the requests of a file and write the answers to another."""
     from ..batches.estimate import endpoint_of, estimate
 
-    with _desk(tier, concurrency) as desk:
-        id = desk.unfinished(file) if resume else None
+    with _runner(tier, concurrency) as runner:
+        id = runner.unfinished(file) if resume else None
         if id is None:
             endpoint = endpoint_of(file)
             if max_cost is not None:
-                expected = estimate(file, endpoint, desk.price, model).input_cost
+                expected = estimate(file, endpoint, runner.price, model).input_cost
                 if expected > max_cost:
                     typer.echo(
                         f"The input alone costs about {expected:.4f}, more than --max-cost {max_cost:g}.", err=True
                     )
                     raise typer.Exit(2)
-            id = desk.submit(file, endpoint, window, model=model, max_cost=max_cost)
+            id = runner.submit(file, endpoint, window, model=model, max_cost=max_cost)
         else:
-            desk.service(id).resume(id, max_cost=max_cost)
-        record = _work(desk, id, engine, address)
-        if errors := desk.export(record, output):
+            runner.service(id).resume(id, max_cost=max_cost)
+        record = _work(runner, id, engine, address)
+        if errors := runner.export(record, output):
             typer.echo(f"failed lines: {errors}", err=True)
         _end(record)
 
@@ -143,8 +143,8 @@ def create(
     """Create a batch and print its id; `batch work` or `batch resume` sends it."""
     from ..batches.estimate import endpoint_of
 
-    with _desk() as desk:
-        typer.echo(desk.submit(file, endpoint_of(file), window, model=None, max_cost=max_cost))
+    with _runner() as runner:
+        typer.echo(runner.submit(file, endpoint_of(file), window, model=None, max_cost=max_cost))
 
 
 @group.command("status")
@@ -155,8 +155,8 @@ def status(
     """Show the state of a batch."""
     from ..batches.progress import Progress
 
-    with _desk() as desk:
-        service = desk.service(id)
+    with _runner() as runner:
+        service = runner.service(id)
         record = service.record(id)
         if follow:
             progress = Progress(sys.stdout, record, time.monotonic)
@@ -181,8 +181,8 @@ def _end_quietly(record: BatchRecord) -> None:
 @group.command("list")
 def list_batches(limit: int = typer.Option(20, help="Maximum number of batches, newest first.")) -> None:
     """List the batches of this machine."""
-    with _desk() as desk:
-        rows = desk.journal.batches(None, limit=limit) or []
+    with _runner() as runner:
+        rows = runner.journal.batches(None, limit=limit) or []
         show.table(
             ("id", "status", "done", "failed", "total", "cost"),
             [
@@ -200,10 +200,10 @@ def list_batches(limit: int = typer.Option(20, help="Maximum number of batches, 
 @group.command("cancel")
 def cancel(id: str = typer.Argument(help="The id of the batch.")) -> None:
     """Cancel a batch: send no further line, and keep the answers."""
-    with _desk() as desk:
-        desk.service(id).cancel(id)
-        _work(desk, id)
-        _end_quietly(desk.service(id).record(id))
+    with _runner() as runner:
+        runner.service(id).cancel(id)
+        _work(runner, id)
+        _end_quietly(runner.service(id).record(id))
 
 
 @group.command("resume")
@@ -214,17 +214,17 @@ def resume(
     address: str | None = ADDRESS,
 ) -> None:
     """Resume a batch that was stopped or whose process ended."""
-    with _desk() as desk:
-        desk.service(id).resume(id, max_cost=max_cost)
-        _end(_work(desk, id, engine, address))
+    with _runner() as runner:
+        runner.service(id).resume(id, max_cost=max_cost)
+        _end(_work(runner, id, engine, address))
 
 
 @group.command("retry-failed")
 def retry_failed(id: str = typer.Argument(help="The id of the batch.")) -> None:
     """Send the failed lines of a finished batch again."""
-    with _desk() as desk:
-        typer.echo(f"{desk.service(id).retry_failed(id)} lines will be sent again", err=True)
-        _end(_work(desk, id))
+    with _runner() as runner:
+        typer.echo(f"{runner.service(id).retry_failed(id)} lines will be sent again", err=True)
+        _end(_work(runner, id))
 
 
 @group.command("tail")
@@ -234,17 +234,17 @@ def tail(
     follow: bool = typer.Option(False, "--follow", "-f", help="Print new lines until the batch ends."),
 ) -> None:
     """Print the last answered and failed lines of a batch, in the order they arrived."""
-    with _desk() as desk:
-        desk.service(id).record(id)
-        for text in desk.tail(id, lines, follow=follow, pause=lambda: time.sleep(_POLL)):
+    with _runner() as runner:
+        runner.service(id).record(id)
+        for text in runner.tail(id, lines, follow=follow, pause=lambda: time.sleep(_POLL)):
             typer.echo(text)
 
 
 @group.command("work")
 def work(once: bool = typer.Option(False, "--once", help="Exit when no batch is open.")) -> None:
     """Work on all batches of the key, including those of ended processes, until interrupted."""
-    with _desk() as desk:
-        desk.work(None, serve=not once)
+    with _runner() as runner:
+        runner.work(None, serve=not once)
 
 
 @group.command("check")

@@ -51,14 +51,14 @@ def examine(*, offline: bool = False, call: bool = False) -> list[Finding]:
     try:
         findings += _server(settings) if key_state == "ok" else _reach(target.base_url)
         if call and key_state == "ok":
-            findings.append(_tiny_call(settings))
+            findings.append(_test_call(settings))
     except Exception as error:  # an HTTP library's error for an invalid proxy or certificate
         text = f"a client cannot be created here: {type(error).__name__}: {without_keys(str(error))}"
         findings.append(Finding("server", "fail", text, "see proxy and CA store above"))
     return findings
 
 
-def _tiny_call(settings: Settings) -> Finding:
+def _test_call(settings: Settings) -> Finding:
     from ..client import OpenAI
 
     with OpenAI(settings=settings, timeout=60, max_retries=0) as client:

@@ -69,7 +69,7 @@ def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
-def speaks_of(fact: ContestedFact, error: WireError) -> bool:
+def concerns(fact: ContestedFact, error: WireError) -> bool:
     """Whether an error says that StepFun rejected the OpenAI form of this fact."""
     if error.status != _REFUSED:
         return False
@@ -158,7 +158,7 @@ def _may_rewrite(
     fact: ContestedFact, request: WireRequest, error: WireError, context: RequestContext, host: str
 ) -> bool:
     """Whether the error is about this fact, and neither this call nor the catalog has settled it."""
-    if fact.fact in context.safe_forms or not speaks_of(fact, error):
+    if fact.fact in context.safe_forms or not concerns(fact, error):
         return False
     row = fixed(context.catalog.settled, fact.fact, model_of(request), host)
     return row is None or row.outcome != "openai"

@@ -107,11 +107,11 @@ def _target(context: RequestContext, name: str, default: str | None) -> tuple[st
         context.alias = catalog.alias(name)
     if own is not None:
         return own, f"alias from {settings.source('model_aliases')}", False
-    target, why = (name, "") if name in catalog.retired else _stand_in(context, name, default)
+    target, why = (name, "") if name in catalog.retired else _replacement_for(context, name, default)
     return target, why, False
 
 
-def _stand_in(context: RequestContext, name: str, default: str | None) -> tuple[str, str]:
+def _replacement_for(context: RequestContext, name: str, default: str | None) -> tuple[str, str]:
     """Return (model, reason) for a name that is neither the user's nor StepFun's.
 
     It is the target of the catalog's alias, else a model for the Azure deployment, else the name itself.

@@ -191,7 +191,7 @@ def prepare(options: Options) -> None:
 
         patch()
     if _is_pytest(options):
-        _calm_pytest()
+        _exclude_plugins_from_rewriting()
     if options.children:
         reach_children(legacy=options.legacy)
 
@@ -213,7 +213,7 @@ def _is_pytest(options: Options) -> bool:
     return names.get(options.kind) in ("pytest", "py.test")
 
 
-def _calm_pytest() -> None:
+def _exclude_plugins_from_rewriting() -> None:
     """Exclude loaded pytest plugins from assertion rewriting. openai's dependency anyio and this package are pytest plugins
     and are loaded before pytest, which would warn that it cannot rewrite them; suites that treat warnings as errors
     would fail.
@@ -235,7 +235,7 @@ def reach_children(*, legacy: bool = False) -> None:
         os.environ.pop("STEPFUN_COMPAT_LEGACY", None)
 
 
-def _start_anew(own: Sequence[str], argv: Sequence[str]) -> NoReturn:
+def _restart(own: Sequence[str], argv: Sequence[str]) -> NoReturn:
     """Restart the interpreter with other options, which it reads only at start."""
     import subprocess
 
@@ -255,7 +255,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write(USAGE)
         return 0
     if own:
-        _start_anew(own, argv)
+        _restart(own, argv)
     from . import program
 
     try:

@@ -15,7 +15,7 @@ from typing import Any
 
 from typing_extensions import Self, override
 
-from .._client.redirects import look_once_more
+from .._client.redirects import check_replacement
 from ._pairs import Flow, arelay, awaited, method, relay, same, step
 
 _HOP = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -76,7 +76,7 @@ def _mapped(error: Exception, request: Any, reading: bool) -> Exception | None:
 def _checked(request: Any, url: str, headers: Mapping[str, str]) -> Any:
     """Return the request as the session sends it, without credentials that must not be sent to its host."""
     made = _family(request).Request(request.method, url, headers=list(headers.items()))
-    look_once_more(request, made)
+    check_replacement(request, made)
     return made
 
 

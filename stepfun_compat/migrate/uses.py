@@ -10,7 +10,7 @@ from . import surface
 from .facts import FileFacts
 from .facts import model as m
 from .facts.trim import imported_names
-from .link.against import from_elsewhere
+from .link.against import from_other_distributions
 from .link.components import components
 from .link.linker import Linker, settle
 from .link.modules import Modules, imports_openai
@@ -168,9 +168,9 @@ _ENDS: Final = METHOD_NAMES.union(
 
 def _may_matter(linker: Linker, file: int, expr: m.Expr, called: bool, imported: frozenset[str] | None) -> bool:
     """Whether a chain can be a use of openai or looks like one."""
-    if not linker.heat.touches(file, expr):
+    if not linker.relevance.touches(file, expr):
         return shape_of(expr) is not None
-    if called and (type(expr) is not m.Attribute or expr.attr in linker.heat.attributes):
+    if called and (type(expr) is not m.Attribute or expr.attr in linker.relevance.attributes):
         return True
     here: m.Expr | None = expr
     while isinstance(here, m.CHAINED):
@@ -296,7 +296,7 @@ class _FileUses:
                 return True
             base = base.base if isinstance(base, m.Attribute) else None
             steps -= 1
-        return from_elsewhere(self.linker, self.file, root_of(expr, shape))
+        return from_other_distributions(self.linker, self.file, root_of(expr, shape))
 
     def found(
         self, value: Value, result: Result, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None

@@ -178,11 +178,11 @@ class ServeApp:
                 gone = True
                 limit.cancel()
 
-            def begin_to_watch() -> None:
+            def start_watching() -> None:
                 nonlocal watching
                 watching = loop.create_task(watch())
 
-            timer = loop.call_later(_WATCH_AFTER, begin_to_watch)
+            timer = loop.call_later(_WATCH_AFTER, start_watching)
             try:
                 await work()
             except Rejected as error:

@@ -31,7 +31,7 @@ class MemoryStore:
         found: dict[str, str] = {}
         with self._lock:
             for key in keys:
-                text = self._there(key, now)
+                text = self._unexpired(key, now)
                 if text is not None:
                     self._rows[key] = (now + limits.ttl, text)
                     self._rows.move_to_end(key)
@@ -63,7 +63,7 @@ class MemoryStore:
         """Return the changed texts; None if a row to change is missing."""
         changed: dict[str, str] = {}
         for key, change in changes.items():
-            text = self._there(key, now)
+            text = self._unexpired(key, now)
             if text is None:
                 return None
             changed[key] = change(text)
@@ -74,7 +74,7 @@ class MemoryStore:
         while self._used > most or (self._rows and next(iter(self._rows.values()))[0] < now):
             self._drop(next(iter(self._rows)))
 
-    def _there(self, key: str, now: float) -> str | None:
+    def _unexpired(self, key: str, now: float) -> str | None:
         row = self._rows.get(key)
         if row is not None and row[0] < now:
             self._drop(key)

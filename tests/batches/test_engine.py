@@ -331,7 +331,7 @@ def test_one_worker_at_a_time_validates_a_batch(journal: Journal, clock: Clock) 
         run = asyncio.ensure_future(worker(journal, sender, clock).run())
         await asyncio.sleep(0.2)
         assert not sender.sent
-        journal.unkeep(id, "another")
+        journal.release_batch(id, "another")
         await run
 
     asyncio.run(main())

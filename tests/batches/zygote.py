@@ -11,7 +11,7 @@ import sys
 
 from stepfun_compat import OpenAI, cli
 
-for name in ("batches.desk", "batches.estimate", "batches.sending", "prices", "stock", "_client.batch_operations"):
+for name in ("batches.runner", "batches.estimate", "batches.sending", "prices", "stock", "_client.batch_operations"):
     importlib.import_module(f"stepfun_compat.{name}")  # modules the commands import lazily
 with OpenAI(api_key="k", base_url="http://localhost:1/v1") as client:
     client.stepfun.explain("chat.completions", model="gpt-4o", messages=[{"role": "user", "content": "x"}])

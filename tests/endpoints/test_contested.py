@@ -10,7 +10,7 @@ import pytest
 from stepfun_compat.catalog import default
 from stepfun_compat.catalog.schema import ContestedFact
 from stepfun_compat.endpoints.base import PLAIN, WireRequest
-from stepfun_compat.endpoints.contested import WireError, alternative, facts_for, rewrite, settled_form, speaks_of
+from stepfun_compat.endpoints.contested import WireError, alternative, concerns, facts_for, rewrite, settled_form
 from tests.support.exchange import exchange
 
 USER = {"role": "user", "content": "x"}
@@ -109,7 +109,7 @@ def test_other_statuses_and_endpoints_have_no_alternative(name: str) -> None:
     ],
 )
 def test_errors_about_similar_fields_do_not_match_a_fact(name: str, message: str) -> None:
-    assert not speaks_of(fact(name), WireError(400, message))
+    assert not concerns(fact(name), WireError(400, message))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_errors_about_similar_fields_do_not_match_a_fact(name: str, message: str
     ],
 )
 def test_errors_match_a_fact_in_english_and_chinese(name: str, error: WireError) -> None:
-    assert speaks_of(fact(name), error)
+    assert concerns(fact(name), error)
 
 
 @pytest.mark.parametrize(

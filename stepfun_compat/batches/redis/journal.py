@@ -209,9 +209,9 @@ class RedisJournal:
         self._count_missing(batch)
         return True
 
-    def unkeep(self, batch: str, owner: str) -> None:
+    def release_batch(self, batch: str, owner: str) -> None:
         """Release the exclusive right to validate or end a batch."""
-        self._script(scripts.UNKEEP, batch, owner)
+        self._script(scripts.RELEASE_BATCH, batch, owner)
 
     def renew(self, owner: str, now: float | None = None) -> None:
         """Extend the leases of a live worker, and restore those the server has lost."""
@@ -222,13 +222,15 @@ class RedisJournal:
             with self._lease_lock:
                 self._script(scripts.RENEW, id, owner, until, *self._held.get(owner, {}).get(id, ()))
 
-    def give_back(self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False) -> None:
+    def return_leases(
+        self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False
+    ) -> None:
         """End leases without an answer. The lines may be sent again from `at` (Unix seconds); `failed` counts the
         attempt."""
         for batch, group in groupby(sorted(lines), lambda line: line[0]):
             numbers = [number for _, number in group]
             with self._lease_lock:
-                self._script(scripts.GIVE_BACK, batch, owner, at, int(failed), *numbers)
+                self._script(scripts.RETURN_LEASES, batch, owner, at, int(failed), *numbers)
                 self._held.get(owner, {}).get(batch, set()).difference_update(numbers)
 
     def finish(self, answers: Sequence[Answer]) -> list[Answer]:

@@ -118,7 +118,7 @@ return 1
 )
 """ARGV: the worker to remove."""
 
-GIVE_BACK: Final = (
+RETURN_LEASES: Final = (
     _HEAD
     + """
 for i = 4, #ARGV do
@@ -146,7 +146,7 @@ return 1
 )
 """ARGV: worker, status, now, end of its exclusive right. Returns 0 if the right is not granted."""
 
-UNKEEP: Final = (
+RELEASE_BATCH: Final = (
     _HEAD
     + """
 if redis.call('HGET', batch, 'keeper') == ARGV[1] then redis.call('HDEL', batch, 'keeper', 'keeper_until') end

@@ -19,24 +19,24 @@ def accepts(parameter: str, value: Any) -> Callable[[Any, str], str]:
     return ask
 
 
-def _spent(answer: Json) -> str:
-    said = message(answer)
-    reasoning = said.get("reasoning_content") or said.get("reasoning") or ""
+def _tokens_used(answer: Json) -> str:
+    reply = message(answer)
+    reasoning = reply.get("reasoning_content") or reply.get("reasoning") or ""
     return f"{len(reasoning)} characters of reasoning, {answer['usage']['completion_tokens']} tokens"
 
 
 def effort(value: str) -> Callable[[Any, str], str]:
     def ask(client: Any, model: str) -> str:
-        return f"accepted; {_spent(chat(client, model, reasoning_effort=value))}"
+        return f"accepted; {_tokens_used(chat(client, model, reasoning_effort=value))}"
 
     return ask
 
 
 def default_effort(client: Any, model: str) -> str:
-    outcomes = [f"unset: {_spent(chat(client, model))}"]
+    outcomes = [f"unset: {_tokens_used(chat(client, model))}"]
     for value in ("low", "medium", "high"):
         try:
-            outcomes.append(f"{value}: {_spent(chat(client, model, reasoning_effort=value))}")
+            outcomes.append(f"{value}: {_tokens_used(chat(client, model, reasoning_effort=value))}")
         except openai.APIStatusError as error:
             outcomes.append(f"{value} rejected with {rejection(error)}")
     return "; ".join(outcomes)
@@ -84,9 +84,9 @@ def finish_reason(client: Any, model: str) -> str:
 
 
 def stop_in_reasoning(client: Any, model: str) -> str:
-    said = message(chat(client, model, stop=[_COMMON]))
-    reasoning = str(said.get("reasoning_content") or said.get("reasoning") or "")
-    if said.get("content"):
+    reply = message(chat(client, model, stop=[_COMMON]))
+    reasoning = str(reply.get("reasoning_content") or reply.get("reasoning") or "")
+    if reply.get("content"):
         return "stop does not end the reasoning" if _COMMON in reasoning else "the reasoning does not have the sequence"
     return f"no text followed {len(reasoning)} characters of reasoning: stop ends it"
 
@@ -200,9 +200,9 @@ def responses_tool_choice(client: Any, model: str) -> str:
 
 def responses_reasoning(client: Any, model: str) -> str:
     first = post(client, "/responses", {"model": model, "input": "Say yes."})
-    said: list[Any] = first["output"]
-    items: list[Any] = [{"role": "user", "content": "Say yes."}, *said, {"role": "user", "content": "Again."}]
-    kinds = ", ".join(str(item.get("type", "message")) for item in said)
+    output: list[Any] = first["output"]
+    items: list[Any] = [{"role": "user", "content": "Say yes."}, *output, {"role": "user", "content": "Again."}]
+    kinds = ", ".join(str(item.get("type", "message")) for item in output)
     answer = post(client, "/responses", {"model": model, "input": items})
     return f"the complete output ({kinds}) is accepted as input; status {answer.get('status')}"
 

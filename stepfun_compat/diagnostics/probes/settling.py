@@ -102,7 +102,7 @@ def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Se
         _send(client, request)
     except openai.APIStatusError as error:
         refusal = contested.WireError.of(error.status_code, error.body)
-        if not contested.speaks_of(fact, refusal):
+        if not contested.concerns(fact, refusal):
             return Settlement(fact.fact, "open", f"rejected for another reason: {rejection(error)}")
         words = rejection(error)
     except openai.OpenAIError as error:

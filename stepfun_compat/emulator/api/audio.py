@@ -238,13 +238,13 @@ def recognise(call: Call) -> Answer:
     data = _sound_in(audio)
     text = _transcript(call, str(form), data)
     deltas = _transcript_deltas(text, timestamps=options.get("enable_timestamp") is True)
-    heard, said = len(data) // 320 + 1, tokens.count(text)
+    input_tokens, output_tokens = len(data) // 320 + 1, tokens.count(text)
     usage = {
         "type": "tokens",
-        "input_tokens": heard,
-        "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
-        "output_tokens": said,
-        "total_tokens": heard + said,
+        "input_tokens": input_tokens,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": input_tokens},
+        "output_tokens": output_tokens,
+        "total_tokens": input_tokens + output_tokens,
     }
     done = Event({"type": "transcript.text.done", "text": text, "usage": usage})
     return Events([*deltas, done], content_type="text/plain; charset=utf-8")

@@ -199,7 +199,7 @@ class _Writer:
 
     def _choice(self, index: int, made: Generated) -> Object:
         if self.request.speaks:
-            return self._spoken_choice(index, made)
+            return self._audio_choice(index, made)
         message: Object = {"role": "assistant", "content": made.content, **self._reasoning(made.reasoning)}
         if self.hits:
             message["tool_calls"] = self.search_call()
@@ -207,7 +207,7 @@ class _Writer:
             message["tool_calls"] = [_tool_call(item) for item in made.calls]
         return {"index": index, "message": message, "finish_reason": self.finish(made)}
 
-    def _spoken_choice(self, index: int, made: Generated) -> Object:
+    def _audio_choice(self, index: int, made: Generated) -> Object:
         """Return a choice with audio: no content key, no finish reason, an index in each call (stepfun-api 4.2)."""
         message: Object = {"role": "assistant"}
         if made.calls:

@@ -210,10 +210,10 @@ class _Session:
     def _commit(self) -> Iterator[Object]:
         if not self.heard:
             raise errors.invalid("input audio buffer is empty")
-        said = f"{len(self.heard)} bytes of speech"
+        transcript = f"{len(self.heard)} bytes of speech"
         self._clear_audio()
-        self.turns.append(Turn("user", said))
-        item = self._item("message", role="user", content=[{"type": "input_audio", "transcript": said}])
+        self.turns.append(Turn("user", transcript))
+        item = self._item("message", role="user", content=[{"type": "input_audio", "transcript": transcript}])
         yield self._event("input_audio_buffer.committed", item_id=item["id"])
         yield self._event("conversation.item.created", item=item)
 

@@ -211,7 +211,7 @@ class PromptValues:
     def named(self, name: str) -> Any:
         """Return the value of the key `name` in a JSON object of the prompt, or None."""
         for item in self._objects:
-            found = _dig(item, name, 4)
+            found = _find_nested(item, name, 4)
             if found is not None:
                 return found
         return None
@@ -272,7 +272,7 @@ def _after_prepositions(text: str) -> list[str]:
     return [name for match in _PLACE.finditer(text) if (name := match.group(1).strip())]
 
 
-def _dig(value: object, name: str, depth: int) -> Any:
+def _find_nested(value: object, name: str, depth: int) -> Any:
     if depth < 0:
         return None
     if is_object(value):
@@ -280,12 +280,12 @@ def _dig(value: object, name: str, depth: int) -> Any:
         if name in items:
             return items[name]
         for item in items.values():
-            found = _dig(item, name, depth - 1)
+            found = _find_nested(item, name, depth - 1)
             if found is not None:
                 return found
     elif is_array(value):
         for item in as_list(value):
-            found = _dig(item, name, depth - 1)
+            found = _find_nested(item, name, depth - 1)
             if found is not None:
                 return found
     return None

@@ -389,12 +389,12 @@ def _keywords(text: str) -> set[str]:
 
 def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
     """Return the functions that share words with the text; after the first, only for a further word of their name."""
-    said = _keywords(text)
+    keywords = _keywords(text)
     scored: list[tuple[float, int, Function, set[str]]] = []
     for place, item in enumerate(functions):
-        name = {_stem(word) for word in words_of(item.name) if word not in _STOP_WORDS} & said
-        text_hits = (_keywords(item.description) & said) - name
-        fields_hit = _field_words(item) & said - name
+        name = {_stem(word) for word in words_of(item.name) if word not in _STOP_WORDS} & keywords
+        text_hits = (_keywords(item.description) & keywords) - name
+        fields_hit = _field_words(item) & keywords - name
         score = 3.0 * len(name) + 2.0 * len(fields_hit) + 1.5 * len(text_hits)
         if score >= 3:
             scored.append((-score, place, item, name))

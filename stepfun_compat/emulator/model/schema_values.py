@@ -228,8 +228,8 @@ class _Filler:
 
     def _assigned(self, texts: list[str], name: str) -> list[str]:
         """Return the texts that the prompt assigns to the field, ignoring case."""
-        said = self.prompt.assigned(name) if name else None
-        return [text for text in texts if said is not None and said.lower() == text.lower()]
+        assigned = self.prompt.assigned(name) if name else None
+        return [text for text in texts if assigned is not None and assigned.lower() == text.lower()]
 
     def _occurs(self, word: str) -> bool:
         """Whether the prompt contains this word, ignoring case."""
@@ -240,9 +240,9 @@ class _Filler:
         known = self.prompt.named(name) if name else None
         if isinstance(known, bool):
             return known
-        said = self.prompt.assigned(name) if name else None
-        if said is not None and said.lower() in ("true", "false", "yes", "no"):
-            return said.lower() in ("true", "yes")
+        assigned = self.prompt.assigned(name) if name else None
+        if assigned is not None and assigned.lower() in ("true", "false", "yes", "no"):
+            return assigned.lower() in ("true", "yes")
         default = rule.get("default")
         return default if isinstance(default, bool) else True
 
@@ -256,10 +256,10 @@ class _Filler:
     def _suggested_number(self, rule: Object, name: str, index: int) -> float:
         """Return the number that the prompt gives for the field, else the next number in it, else the default."""
         known = self.prompt.named(name) if name else None
-        said = _as_number(self.prompt.assigned(name) if name else None)
+        assigned = _as_number(self.prompt.assigned(name) if name else None)
         if (value := _as_number(known)) is not None:
             return value
-        if (value := said) is not None:
+        if (value := assigned) is not None:
             if value in self._numbers:
                 self._numbers.remove(value)
             return value

@@ -93,14 +93,14 @@ class StringValues:
         if not name:
             return []
         known = self._prompt.named(name)
-        said = self._prompt.assigned(name)
+        assigned = self._prompt.assigned(name)
         candidates: list[str] = []
         if isinstance(known, str) and known:
             candidates.append(known)
         elif is_number(known):
             candidates.append(str(known))
-        if said:
-            candidates.append(said)
+        if assigned:
+            candidates.append(assigned)
         return candidates
 
     def _free_candidates(self, given: list[str], rule: Object, name: str, index: int) -> list[str]:

@@ -167,13 +167,13 @@ def _translate_name(
         context.record_change(
             "reshape", f"{json_path}.name", name, "the start of the text", "StepFun documents no name on messages"
         )
-        return _spoken_by(name, content)
+        return _with_speaker(name, content)
     if name is not None and role != "tool":
         context.record_change("drop", f"{json_path}.name", name, None, "StepFun documents no name on messages")
     return content
 
 
-def _spoken_by(name: str, content: Json) -> Json:
+def _with_speaker(name: str, content: Json) -> Json:
     """Return the content with the speaker's name before its first text."""
     if isinstance(content, str):
         return f"{name}: {content}"

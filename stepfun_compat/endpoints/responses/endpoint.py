@@ -87,11 +87,11 @@ class Responses(PassThroughEndpoint):
         return ready if ready is not None else self._one_request(request, self.read(request, context), context)
 
     def _one_request(self, request: WireRequest, original: ResponsesState, context: RequestContext) -> WireRequest:
-        way = self._way(request, original, context, several=False)
+        way = self._send_or_chat(request, original, context, several=False)
         assert isinstance(way, WireRequest)
         return way
 
-    def _way(
+    def _send_or_chat(
         self, request: WireRequest, original: ResponsesState, context: RequestContext, *, several: bool = True
     ) -> WireRequest | Flow:
         """Return the single request of a call, or chat's flow if the call may take several requests."""
@@ -151,7 +151,7 @@ class Responses(PassThroughEndpoint):
         if fields.get("stream"):
             return None
         original = self.read(request, context)
-        way = self._way(request, original, context)
+        way = self._send_or_chat(request, original, context)
         if isinstance(way, WireRequest) and not _has_schema(original):
             context.set_state(way)  # for transform_request
             return None
@@ -160,7 +160,7 @@ class Responses(PassThroughEndpoint):
     def _with_past(self, request: WireRequest, context: RequestContext) -> Flow:
         original = self.read(request, context)
         yield from load_history(original, context)
-        way = self._way(request, original, context, several=not original.fields.get("stream"))
+        way = self._send_or_chat(request, original, context, several=not original.fields.get("stream"))
         checked = _has_schema(original) and not original.fields.get("stream")
         if isinstance(way, WireRequest) and not original.fields.get("background") and not checked:
             return way

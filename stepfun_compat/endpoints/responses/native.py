@@ -47,7 +47,7 @@ def input_kinds(items: Sequence[Dict]) -> frozenset[str]:
     return frozenset(kinds)
 
 
-def _beyond(items: Sequence[Dict]) -> str | None:
+def _undocumented_part(items: Sequence[Dict]) -> str | None:
     """Return the part of the input that StepFun's Responses does not document; None if there is none."""
     for item in items:
         kind = item["type"]
@@ -120,7 +120,7 @@ def _beyond_native(original: ResponsesState, context: RequestContext) -> str | N
     for name in fields:
         if name not in HANDLED and name not in table:
             return f"{name} is not a parameter of Responses"
-    return _beyond([*original.history, *original.items])
+    return _undocumented_part([*original.history, *original.items])
 
 
 def _beyond_native_tools(unpack: Unpacked, fields: Mapping[str, Any]) -> str | None:
@@ -300,17 +300,17 @@ def native_usage(usage: Json, text: int = 0, thought: int = 0) -> Dict | None:
         return whole_number(value) or 0
 
     cached, reasoning = given.get("input_tokens_details"), given.get("output_tokens_details")
-    original, said = count(given.get("input_tokens")), count(given.get("output_tokens"))
+    input_tokens, output_tokens = count(given.get("input_tokens")), count(given.get("output_tokens"))
     total = whole_number(given.get("total_tokens"))
     split = whole_number(row_of(reasoning).get("reasoning_tokens"))
     if split is None:
-        split = round(said * thought / (text + thought)) if thought else 0
+        split = round(output_tokens * thought / (text + thought)) if thought else 0
     return {
-        "input_tokens": original,
+        "input_tokens": input_tokens,
         "input_tokens_details": {"cached_tokens": count(row_of(cached).get("cached_tokens")), "cache_write_tokens": 0},
-        "output_tokens": said,
+        "output_tokens": output_tokens,
         "output_tokens_details": {"reasoning_tokens": split},
-        "total_tokens": original + said if total is None else total,
+        "total_tokens": input_tokens + output_tokens if total is None else total,
     }
 
 
@@ -366,11 +366,11 @@ def _characters(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     """(characters of text and calls, characters of reasoning) of output items."""
     text = reasoning = 0
     for row in rows:
-        said = sum(len(str(row_of(part).get("text") or "")) for part in rows_of(row.get("content")))
+        characters = sum(len(str(row_of(part).get("text") or "")) for part in rows_of(row.get("content")))
         if row.get("type") == "reasoning":
-            reasoning += said
+            reasoning += characters
             continue
-        text += said + len(str(row.get("name") or "")) + len(str(row.get("arguments") or ""))
+        text += characters + len(str(row.get("name") or "")) + len(str(row.get("arguments") or ""))
         reasoning += len(str(row.get("reasoning_content") or ""))
     return text, reasoning
 

@@ -210,10 +210,10 @@ def search_item(id: str, call: Mapping[str, Any], original: ResponsesState, stat
     """Build OpenAI's `web_search_call` of a search StepFun ran, with the pages it found if `include` requests them."""
     function = row_of(call.get("function"))
     try:
-        said: Json = json.loads(str(function.get("arguments") or "{}"))
+        parsed: Json = json.loads(str(function.get("arguments") or "{}"))
     except ValueError:
-        said = None
-    arguments = row_of(said)
+        parsed = None
+    arguments = row_of(parsed)
     query = next((str(arguments[key]) for key in ("keyword", "query", "q") if arguments.get(key)), "")
     action: Dict = {"type": "search", "query": query, "queries": [query] if query else []}
     if "web_search_call.action.sources" in rows_of(original.fields.get("include")):

@@ -337,7 +337,7 @@ def _words(value: Json, raw: str, *shell: str) -> list[str]:
     return [*shell, value if isinstance(value, str) else raw]
 
 
-def _picked(arguments: Mapping[str, Any], **kinds: type) -> Dict:
+def _fields_of_type(arguments: Mapping[str, Any], **kinds: type) -> Dict:
     return {
         key: value
         for key, kind in kinds.items()
@@ -348,13 +348,13 @@ def _picked(arguments: Mapping[str, Any], **kinds: type) -> Dict:
 def _local_shell(arguments: Mapping[str, Any], raw: str) -> Dict:
     env = {str(key): str(value) for key, value in row_of(arguments.get("env")).items()}
     command = _words(arguments.get("command"), raw, "bash", "-lc")
-    more = _picked(arguments, timeout_ms=int, working_directory=str, user=str)
+    more = _fields_of_type(arguments, timeout_ms=int, working_directory=str, user=str)
     return {"type": "local_shell_call", "action": {"type": "exec", "command": command, "env": env, **more}}
 
 
 def _shell(arguments: Mapping[str, Any], raw: str) -> Dict:
     action: Dict = {"timeout_ms": None, "max_output_length": None}
-    action.update(_picked(arguments, timeout_ms=int, max_output_length=int))
+    action.update(_fields_of_type(arguments, timeout_ms=int, max_output_length=int))
     action["commands"] = _words(arguments.get("commands", arguments.get("command")), raw)
     return {"type": "shell_call", "action": action, "environment": {"type": "local"}}
 

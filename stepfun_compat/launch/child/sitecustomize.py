@@ -11,7 +11,7 @@ else:
     from stepfun_compat_import_hook import call_on_import
 
 
-def _step_aside() -> None:
+def _import_next_sitecustomize() -> None:
     import os
 
     here = os.path.dirname(os.path.abspath(__file__))
@@ -57,4 +57,4 @@ def _take_over() -> None:
 
 
 call_on_import(_take_over)
-_step_aside()
+_import_next_sitecustomize()

@@ -16,7 +16,7 @@ _STEPS: Final = 4
 _SITES: Final = 40
 
 
-def from_elsewhere(linker: Linker, file: int, expr: m.Expr | None, steps: int = _STEPS) -> bool:
+def from_other_distributions(linker: Linker, file: int, expr: m.Expr | None, steps: int = _STEPS) -> bool:
     """Whether all known values of an expression come from other distributions. Follows names, attributes of `self`, and
     parameters to the project's calls."""
     if expr is None or steps == 0:
@@ -25,7 +25,7 @@ def from_elsewhere(linker: Linker, file: int, expr: m.Expr | None, steps: int = 
     if values:
         return all(one.kind == "foreign" for one in values)
     sources = list(_sources(linker, file, expr))
-    return bool(sources) and all(from_elsewhere(linker, where, one, steps - 1) for where, one in sources)
+    return bool(sources) and all(from_other_distributions(linker, where, one, steps - 1) for where, one in sources)
 
 
 def _sources(linker: Linker, file: int, expr: m.Expr) -> list[tuple[int, m.Expr]]:

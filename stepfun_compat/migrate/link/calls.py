@@ -227,14 +227,14 @@ def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tup
     for called in _names_called(linker, file, function) if constructor else (function.name,):
         for where, call in linker.sites.get(called, ())[:MOST_SITES]:
             value = _argument(call, name, position if passes_self(call) else position - offset)
-            if not linker.heat.touches(where, value):
+            if not linker.relevance.touches(where, value):
                 continue
             if last_name(call.func) == "cls" or _calls(linker, where, call, file, index, constructor):
                 yield where, value
     for where, call in linker.sites.get("cls", ())[:MOST_SITES] if constructor else ():
         if where == file:
             value = _argument(call, name, position - offset)
-            if linker.heat.touches(where, value):
+            if linker.relevance.touches(where, value):
                 yield where, value
 
 

@@ -61,7 +61,7 @@ _SPREADING: Final = re.compile(
 
 
 @dataclass(slots=True)
-class Heat:
+class Relevance:
     """The names that may refer to objects of openai: attributes by name, variables by file."""
 
     attributes: frozenset[str]
@@ -85,7 +85,7 @@ class Heat:
         )
 
 
-def heat_of(files: Sequence[tuple[int, FileFacts]]) -> Heat:
+def relevance_of(files: Sequence[tuple[int, FileFacts]]) -> Relevance:
     """Return the names that may refer to objects of openai, in numbered files."""
     graph = _Graph()
     for number, facts in files:
@@ -309,13 +309,13 @@ class _Graph:
         if name in self.fields.get(called, ()):
             self.link(nodes, name)
 
-    def spread(self) -> Heat:
+    def spread(self) -> Relevance:
         hot = _reach(self.seeds, self.edges) | _reach(self.still, self.imports)
         variables: dict[int, set[str]] = {}
         for node in hot:
             if isinstance(node, tuple):
                 variables.setdefault(node[0], set()).add(node[1])
-        return Heat(frozenset(node for node in hot if isinstance(node, str)), variables)
+        return Relevance(frozenset(node for node in hot if isinstance(node, str)), variables)
 
 
 def _reach(seeds: set[Node], graph: dict[Node, set[Node]]) -> set[Node]:

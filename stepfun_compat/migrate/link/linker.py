@@ -17,7 +17,7 @@ from ..facts import model as m
 from ..surface import DROP_INS, VENDORS
 from . import calls, objects, openai_names
 from .callees import called_names, last_name
-from .flow import heat_of
+from .flow import relevance_of
 from .modules import Modules
 from .values import ANSWER, NOTHING, Result, Value, union
 
@@ -62,7 +62,7 @@ class Linker:
         self.facts = facts
         self.members = range(len(facts)) if members is None else members
         self.modules = modules or Modules(paths, facts)
-        self.heat = heat_of([(file, facts[file]) for file in self.members])
+        self.relevance = relevance_of([(file, facts[file]) for file in self.members])
         self.validated: dict[tuple[int, int], list[tuple[str, m.Expr | None]]] = {}
         """By class: the fields that pydantic validators set, with their values."""
         self.boxes: list[m.Mapping | m.Sequence] = []
@@ -107,7 +107,7 @@ class Linker:
 
     def _index_call(self, file: int, facts: FileFacts, call: m.Call) -> None:
         names = called_names(facts, call)
-        if any(self.heat.touches(file, one.value) for one in call.arguments):
+        if any(self.relevance.touches(file, one.value) for one in call.arguments):
             for name in names:
                 self.sites.setdefault(name, []).append((file, call))
         elif names:
@@ -247,10 +247,10 @@ class Linker:
         # An imported copy of a setting of openai is not a setting.
         values = frozenset([one for one in union(results).values if one.kind != "setting"])
         if not values and self.modules.is_package(file):
-            return self._beside(file, name)
+            return self._sibling_module(file, name)
         return Result(values, bool(values))
 
-    def _beside(self, file: int, name: str) -> Result:
+    def _sibling_module(self, file: int, name: str) -> Result:
         """Return another module in the directory of a file."""
         found = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
         return NOTHING if found is None or found == file else _one(Value("file", file=found), True)
@@ -332,7 +332,7 @@ class Linker:
             target = self.modules.absolute(file, module)
             if target is None:
                 return self._from_outside(file, module, name)
-        return self._beside(file, name) if target == file else self._exported_by(target, name)
+        return self._sibling_module(file, name) if target == file else self._exported_by(target, name)
 
     def _from_openai(self, file: int, module: str, name: str) -> Result | None:
         """Return a name of openai or of a package that replaces it; None for any other module."""

@@ -78,11 +78,11 @@ def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
     key = (value.file, value.number)
     put = linker.validated.get(key)
     if put is None:
-        put = linker.validated[key] = list(_put_by_validators(linker.facts[value.file], value.number))
+        put = linker.validated[key] = list(_validated_fields(linker.facts[value.file], value.number))
     return [linker.values(value.file, held) for field, held in put if field == name]
 
 
-def _put_by_validators(facts: m.FileFacts, cls: int) -> Iterator[tuple[str, m.Expr | None]]:
+def _validated_fields(facts: m.FileFacts, cls: int) -> Iterator[tuple[str, m.Expr | None]]:
     """Yield the fields that the validators of a class set, with their values."""
     for one in _functions(facts, cls):
         if any("validator" in _last(decorator) for decorator in one.decorators):

@@ -9,14 +9,14 @@ def plain(text: str) -> str:
     """Escape control characters, line breaks and bidirectional marks, as `\\x1b` or `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(character if _harmless(character) else _spelled(character) for character in text)
+    return "".join(character if _harmless(character) else _escaped(character) for character in text)
 
 
 def _harmless(character: str) -> bool:
     return character == " " or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
-def _spelled(character: str) -> str:
+def _escaped(character: str) -> str:
     code = ord(character)
     if character == "\t":
         return " "

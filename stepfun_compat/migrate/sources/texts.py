@@ -116,7 +116,7 @@ _NAMED: Final = (
 """Every string that names a model, variable or host of OpenAI contains one of these."""
 
 
-def _worth_a_look(lines: list[str]) -> list[int]:
+def _candidate_lines(lines: list[str]) -> list[int]:
     """Return the numbers of the lines that may contain a name; a fast filter for long data files."""
     if len(lines) < 3:
         return list(range(1, len(lines) + 1))
@@ -134,7 +134,7 @@ def _worth_a_look(lines: list[str]) -> list[int]:
 
 def _quoted(lines: list[str]) -> Iterator[Mark]:
     """Yield the marks of JSON and TOML: in strings, which are keys before a colon or equals sign, and in bare keys."""
-    for number in _worth_a_look(lines):
+    for number in _candidate_lines(lines):
         line = lines[number - 1]
         if line.lstrip().startswith("#"):
             continue
@@ -188,7 +188,7 @@ def _yaml(lines: list[str]) -> Iterator[Mark]:
             block = None
         if not stripped or stripped.startswith("#"):
             continue
-        position = _behind_dashes(line, indent)
+        position = _after_dashes(line, indent)
         key = _YAML_KEY.match(line, position)
         if key is not None:
             yield from _whole(key.group(2), number, line, key.start(2), "key")
@@ -199,7 +199,7 @@ def _yaml(lines: list[str]) -> Iterator[Mark]:
             yield from _yaml_value(number, line, position, key is not None)
 
 
-def _behind_dashes(line: str, position: int) -> int:
+def _after_dashes(line: str, position: int) -> int:
     """Return the position after the dashes of list items in a line."""
     while line[position : position + 2] == "- ":
         position += 2

@@ -65,7 +65,7 @@ class MessageStream:
             out += self._think(reasoning)
         text = delta.get("content") or delta.get("refusal")
         if isinstance(text, str) and text:
-            out += self._say(text)
+            out += self._emit_text(text)
         for call in cast("list[Dict]", delta.get("tool_calls") or ()):
             out += self._take(call)
         return out
@@ -104,7 +104,7 @@ class MessageStream:
         self._thought.append(text)
         return [*out, self._delta({"type": "thinking_delta", "thinking": text})]
 
-    def _say(self, text: str) -> list[Dict]:
+    def _emit_text(self, text: str) -> list[Dict]:
         if self._kind == "tool_use":
             self._late_text.append(text)
             return []

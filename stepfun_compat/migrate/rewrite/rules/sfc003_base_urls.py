@@ -36,7 +36,7 @@ def apply(file: File, project: Project) -> RuleOutcome:
             _take_out(file, use, argument, outcome)
         elif file.moved:
             outcome.note(ID, value.line, "the client ignores the URL and uses StepFun's")
-    _elsewhere(file, seen, outcome)
+    _report_other_urls(file, seen, outcome)
     return outcome
 
 
@@ -95,7 +95,7 @@ def _skip(text: bytes, position: int) -> int:
     return position
 
 
-def _elsewhere(file: File, seen: set[tuple[int, int]], outcome: RuleOutcome) -> None:
+def _report_other_urls(file: File, seen: set[tuple[int, int]], outcome: RuleOutcome) -> None:
     """Report URLs that are not passed to a client directly."""
     for use in file.uses:
         if use.kind != "base_url" or (use.line, use.column) in seen or file.ignored(ID, use.line, use.end_line):

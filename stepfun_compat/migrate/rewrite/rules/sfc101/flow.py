@@ -76,7 +76,7 @@ class Flow:
             for item in node.items:
                 self._expression(item, state)
             after = self._walk(node.body, dict(state))
-            return _joined(after, self._weakened(node.body, state))  # the context manager may suppress errors
+            return _joined(after, self._made_uncertain(node.body, state))  # the context manager may suppress errors
         if isinstance(node, ast.Match):
             self._expression(node.subject, state)
             return self._cases(node, state)
@@ -89,7 +89,7 @@ class Flow:
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: State) -> State | None:
         if not isinstance(node, ast.While):
             self._expression(node.iter, state)
-        entered = self._weakened([node], state)
+        entered = self._made_uncertain([node], state)
         if isinstance(node, ast.While):
             self._expression(node.test, entered)
         inside = dict(entered)
@@ -101,7 +101,7 @@ class Flow:
 
     def _attempt(self, node: ast.stmt, state: State) -> State | None:
         parts = vars(node)
-        anywhere = self._weakened(parts["body"], state)
+        anywhere = self._made_uncertain(parts["body"], state)
         after = self._walk(parts["body"], dict(state))
         if after is not None:
             after = self._walk(parts["orelse"], after)
@@ -113,7 +113,7 @@ class Flow:
             after = _joined(after, self._walk(handler.body, entered))
         if not parts["finalbody"]:
             return after
-        self._walk(parts["finalbody"], self._weakened([node], state))
+        self._walk(parts["finalbody"], self._made_uncertain([node], state))
         return None if after is None else self._walk(parts["finalbody"], after)
 
     def _cases(self, node: ast.Match, state: State) -> State | None:
@@ -138,7 +138,7 @@ class Flow:
                     self._expression(default, state)
         self._bind(node, state)
 
-    def _weakened(self, nodes: Sequence[ast.AST], state: State) -> State:
+    def _made_uncertain(self, nodes: Sequence[ast.AST], state: State) -> State:
         """Return a state in which every binding in these nodes may or may not have run."""
         state = dict(state)
         for top in nodes:

@@ -37,7 +37,7 @@ class MadeBefore:
         """From now on, also count calls of functions that always run a setting."""
         self._setters = set(self._found_setters())
 
-    def is_behind(self, node: ast.AST) -> bool:
+    def runs_after_setting(self, node: ast.AST) -> bool:
         """Whether a node only runs after a setting in the same block or an enclosing one."""
         for above in self.tree.above(node):
             body = next((one for one in _blocks(above) if node in one), None)

@@ -122,7 +122,7 @@ class Names:
             if isinstance(node, ast.Import):
                 edits += self._modules(node)
             elif node.module in ENDS_AT_TOP:
-                edits.append(self._written_anew(node, clients))
+                edits.append(self._rewritten_import(node, clients))
             else:
                 edits += self._errors(node)
         return edits
@@ -178,7 +178,7 @@ class Names:
         names = [name for one in self.statements if isinstance(one, ast.Import) for name in one.names]
         return any(name.name == "openai" and name.asname is None for name in names)
 
-    def _written_anew(self, node: ast.ImportFrom, clients: Sequence[str]) -> Edit:
+    def _rewritten_import(self, node: ast.ImportFrom, clients: Sequence[str]) -> Edit:
         source = self.tree.source(node)
         if any(one in source for one in (b"(", b"#", b"\\", b"\n", b"\r")):
             raise Stop(node.lineno, "`from openai import` has several lines, parentheses or a comment: use one line")

@@ -68,9 +68,11 @@ class Placement:
             raise _stop(settings[0], why)
         for one in settings:
             self._check_place(one)
-        self.is_local = all(map(self.made.is_behind, calls)) and self._is_for_itself()
+        self.is_local = all(map(self.made.runs_after_setting, calls)) and self._is_for_itself()
         self.made.follow_calls()
-        self._check_entry(one for one in calls if not self.made.is_behind(one) and not self._is_of_instance(one))
+        self._check_entry(
+            one for one in calls if not self.made.runs_after_setting(one) and not self._is_of_instance(one)
+        )
 
     def _check_place(self, setting: ast.stmt) -> None:
         for one in self.tree.above(setting):
@@ -162,7 +164,9 @@ class Placement:
             name = self._reached_by(waiting.pop())
             if name not in known:
                 known.add(name)
-                waiting += [one for one in self.tree.nodes if named(one) == name and not self.made.is_behind(one)]
+                waiting += [
+                    one for one in self.tree.nodes if named(one) == name and not self.made.runs_after_setting(one)
+                ]
 
     def _reached_by(self, node: ast.AST) -> str:
         """Return the name through which the function or class that contains a node is used."""

@@ -66,7 +66,7 @@ def _check_importer(other: File, line: int, words: Iterable[bytes], as_dict: boo
         raise Stop(line, f"{other.path} may use a response that this file stores or returns")
 
 
-def _is_elsewhere(node: ast.AST) -> bool:
+def _has_own_names(node: ast.AST) -> bool:
     """Whether a call is `eval(code, names)`, which cannot access the file's names."""
     return (
         isinstance(node, ast.Call) and len(node.args) > 1 and not any(isinstance(one, ast.Starred) for one in node.args)
@@ -128,7 +128,7 @@ def check_text(file: File, tree: Tree) -> None:
     """Raise Stop if the file may access its own names through strings."""
     for node in tree.nodes:
         if isinstance(node, ast.Name) and node.id in _REFLECTION and tree.variables.get(node) is None:
-            if node.id in ("eval", "exec") and _is_elsewhere(tree.parent(node)):
+            if node.id in ("eval", "exec") and _has_own_names(tree.parent(node)):
                 continue
             raise Stop(node.lineno, f"{node.id}() may access names that the edits change")
     found = _PATCHED.search(file.text.utf8)

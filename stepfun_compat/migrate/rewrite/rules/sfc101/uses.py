@@ -79,7 +79,7 @@ class Uses:
         parent = self.tree.parent(node)
         known = self._known.get(type(parent))
         if known is None or not known(node, shape, parent):
-            raise Stop(node.lineno, f"{described(shape)} is {_ways(parent)}: {_advice(shape)}")
+            raise Stop(node.lineno, f"{described(shape)} is {_usage_of(parent)}: {_advice(shape)}")
 
     # One method per kind of parent node. Each returns whether the use is known.
 
@@ -109,7 +109,7 @@ class Uses:
         dot = self.tree.text.utf8.rfind(b".", value_end, func_end)
         if dot < 0 or not _GET.fullmatch(self.tree.text.utf8[dot:func_end]):
             raise Stop(call.lineno, ".get() has a comment or parentheses before it: remove them")
-        if " or " in written and not self._stands_free(call):
+        if " or " in written and not self._needs_no_parentheses(call):
             self.edits.append(Edit(start, start, b"("))
             written += ")"
         self.edits.append(Edit(dot, end, written.encode()))
@@ -124,7 +124,7 @@ class Uses:
             return f" or {self.tree.source(default).decode('utf-8')}"
         raise Stop(default.lineno, ".get() has a default other than None and an empty string: use one of these")
 
-    def _stands_free(self, node: ast.expr) -> bool:
+    def _needs_no_parentheses(self, node: ast.expr) -> bool:
         """Whether `a or b` can replace an expression without parentheses."""
         parent = self.tree.parent(node)
         if isinstance(parent, ast.Call):
@@ -345,7 +345,7 @@ def _catches_missing_field(handler: ast.ExceptHandler) -> bool:
     return bool(names & _MISSING_FIELD)
 
 
-def _ways(parent: ast.AST) -> str:
+def _usage_of(parent: ast.AST) -> str:
     """Return how an expression is used, for a reason."""
     if isinstance(parent, ast.Yield | ast.YieldFrom):
         return "yielded"

@@ -34,7 +34,7 @@ class Account:
     base_url: str
 
 
-class Desk:
+class BatchRunner:
     """One journal, and the key and host that send its lines. Batches are found by id regardless of the key that created
     them: the folder belongs to the user.
 
@@ -179,4 +179,4 @@ def _lines(path: Path, model: str | None) -> Iterator[bytes]:
             yield json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
-__all__ = ["Account", "BatchError", "Desk", "closing_at_a_signal"]
+__all__ = ["Account", "BatchError", "BatchRunner", "closing_at_a_signal"]
