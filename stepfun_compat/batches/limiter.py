@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from ..state.process_connection import ProcessConnection
+from ..state.process_connection import ProcessConnection, use_wal
 from .disk import disk_errors
 
 FIRST_CONCURRENCY: Final = 5
@@ -27,6 +27,7 @@ MOST_CONCURRENCY: Final = 64
 
 _COOL_FIRST: Final = 1.0
 _COOL_MOST: Final = 60.0
+_TIMEOUT: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,9 @@ class SharedWindow:
 
     def _connected(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self._path, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
+            use_wal(db, _TIMEOUT)
             db.execute("PRAGMA synchronous = OFF")  # a lost row only slows the next requests
             db.execute("CREATE TABLE IF NOT EXISTS rate (name TEXT PRIMARY KEY, state TEXT NOT NULL)")
         except BaseException:

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
-from ..state.process_connection import ProcessConnection
+from ..state.process_connection import ProcessConnection, use_wal
 from .disk import Reserve, disk_errors
 from .journal import LEASE_SECONDS, Answer, Lease, WorkerRow
 from .records import OPEN, BatchError, BatchRecord, Counts, Status, StoredFile, Tokens, dump_record, load_record
@@ -421,7 +421,7 @@ class SqliteJournal:
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         db = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
+            use_wal(db, self._timeout)
             db.execute("PRAGMA synchronous = NORMAL")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > _VERSION:

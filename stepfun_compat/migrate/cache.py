@@ -18,10 +18,12 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
+from ..state.process_connection import use_wal
 from .facts.model import FORMAT
 
 _LARGEST: Final = 400_000_000
 """The maximum size of the cached facts in bytes; a larger cache is cleared."""
+_TIMEOUT: Final = 5.0
 _SAFE_MODULES: Final = ("stepfun_compat.migrate.",)
 
 
@@ -119,20 +121,22 @@ class Cache:
 
     def _open(self, path: Path) -> sqlite3.Connection:
         for attempt in (1, 2):
-            connection = sqlite3.connect(path, timeout=5, isolation_level=None)
+            connection = sqlite3.connect(path, timeout=_TIMEOUT, isolation_level=None)
             try:
-                connection.execute("PRAGMA journal_mode=WAL")
+                use_wal(connection, _TIMEOUT)
                 connection.execute("PRAGMA synchronous=OFF")
                 connection.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
                 if path.stat().st_size > _LARGEST:
                     connection.execute("DELETE FROM kept")
                     connection.execute("VACUUM")
                 return connection
-            except sqlite3.DatabaseError:  # not a database, or a damaged one
+            except sqlite3.DatabaseError as error:
                 connection.close()
-                if attempt == 2:
+                if attempt == 2 or isinstance(
+                    error, sqlite3.OperationalError
+                ):  # locked or read-only: others may use it
                     raise
-                path.unlink()
+                path.unlink()  # not a database, or a damaged one
         raise AssertionError
 
     def key(self, *parts: str | bytes) -> bytes:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Callable
+
+_PAUSE = 0.002
 
 
 class ProcessConnection:
@@ -23,6 +26,26 @@ class ProcessConnection:
             self._connection, self._process = connect(), os.getpid()
             close_with(self, self._connection.close)
         return self._connection
+
+
+def use_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Switch a database to write-ahead logging. Waits up to `seconds` for other processes.
+
+    SQLite's own timeout does not cover the switch: of two processes that create a file at the same time, one gets
+    "database is locked" at once.
+
+    Raises:
+        sqlite3.Error: the switch failed.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
 
 
 def close_with(owner: object, close: Callable[[], object]) -> None:

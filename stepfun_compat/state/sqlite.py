@@ -12,7 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
 from . import DEFAULT, Change, Limits, StateError, renewed_after_fork
-from .process_connection import ProcessConnection
+from .process_connection import ProcessConnection, use_wal
 
 SIZE: Final = 4_000_000_000
 """Default of `Limits.size`, in bytes."""
@@ -101,7 +101,7 @@ class SQLiteStore:
         _make_private(self._path)  # SQLite's side files inherit the file's mode
         db = sqlite3.connect(self._path, timeout=wait, isolation_level=None, check_same_thread=False)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
+            use_wal(db, wait)
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute(
                 "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, text TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID"

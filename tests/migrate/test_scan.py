@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -371,6 +373,20 @@ def test_broken_cache_is_ignored(tmp_path: Path) -> None:
     assert scan([str(root)], jobs=1, cache=cache) == scan([str(root)], jobs=1)
     (tmp_path / "file").write_text("")
     assert scan([str(root)], jobs=1, cache=tmp_path / "file") == scan([str(root)], jobs=1)
+
+
+def test_cache_in_use_by_another_process_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepfun_compat.migrate.cache._TIMEOUT", 0.01)
+    root = write(tmp_path / "project", {"a.py": PROGRAM})
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    with closing(sqlite3.connect(cache / "scan.sqlite", isolation_level=None)) as other:
+        other.execute("CREATE TABLE other (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        assert scan([str(root)], jobs=1, cache=cache) == scan([str(root)], jobs=1)
+        other.execute("COMMIT")
+    with closing(sqlite3.connect(cache / "scan.sqlite")) as again:
+        assert again.execute("SELECT name FROM sqlite_master").fetchall() == [("other",)]
 
 
 def test_cache_loads_no_foreign_class(tmp_path: Path) -> None:
