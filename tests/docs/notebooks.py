@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openai
+
 from .document_outputs import masked
 
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -37,9 +39,14 @@ def _run_cell(code: str, names: dict[str, Any], file: str) -> str:
 def executed(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     """Run a notebook's code cells in order in one namespace; yield each cell and its output."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code":
-            yield cell, _run_cell("".join(cell["source"]), names, path.name)
+    try:
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                yield cell, _run_cell("".join(cell["source"]), names, path.name)
+    finally:
+        for value in names.values():
+            if isinstance(value, openai.OpenAI):
+                value.close()
 
 
 def stored(cell: dict[str, Any]) -> str:
