@@ -6,9 +6,7 @@ import gc
 import logging
 import os
 import secrets
-import signal
 import socket
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -19,6 +17,7 @@ from ..catalog.tiers import tier as tier_row
 from ..catalog.tiers import tiers_for
 from ..credentials.target import resolve_target
 from ..settings import Settings
+from ..signals import ended_by_signals
 from ..state import in_this_process
 from .access import is_loopback
 from .options import TOKEN_VARIABLE, ServeOptions
@@ -163,20 +162,6 @@ def _allow_open_files() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-@contextmanager
-def ended_by_signals() -> Generator[None, None, None]:
-    """Leave the block with cleanup on SIGINT or SIGTERM; uvicorn sends itself the signal again when it is done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with suppress(KeyboardInterrupt):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

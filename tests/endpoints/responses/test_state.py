@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
 import os
@@ -461,22 +462,24 @@ def test_azure_clients_and_the_module_client_share_the_store_of_their_key(server
     monkeypatch.setenv("STEPFUN_API_KEY", server.api_key)
     monkeypatch.setenv("STEPFUN_BASE_URL", server.base_url)
     monkeypatch.setenv("STEPFUN_STATE", f"memory://{uuid.uuid4()}")
-    azure = stepfun_compat.AzureOpenAI(
-        api_key="azure-key", azure_endpoint="https://corp.openai.azure.com", api_version="2025-03-01-preview"
-    )
-    first = azure.responses.create(model="my-gpt-4o-deployment", input="one")
-    stepfun_compat.patch()
-    try:
+    with contextlib.ExitStack() as stack:
+        azure = stack.enter_context(
+            stepfun_compat.AzureOpenAI(
+                api_key="azure-key", azure_endpoint="https://corp.openai.azure.com", api_version="2025-03-01-preview"
+            )
+        )
+        first = azure.responses.create(model="my-gpt-4o-deployment", input="one")
+        stepfun_compat.patch()
+        stack.callback(stepfun_compat.unpatch)
         monkeypatch.setattr(openai, "api_key", server.api_key)
         monkeypatch.setattr(openai, "_client", None, raising=False)
+        stack.callback(lambda: openai._client.close())  # type: ignore[attr-defined]
         second = openai.responses.create(model="gpt-4o", input="two", previous_response_id=first.id)
         assert said(openai, second.id) == ["one", "one", "two"]
         last = None
         for event in openai.responses.create(model="gpt-4o", input="x", previous_response_id=second.id, stream=True):
             last = event
         assert azure.responses.retrieve(last.response.id).output_text == "x"
-    finally:
-        stepfun_compat.unpatch()
 
 
 # ---------------------------------------------------------------- background responses and resumed streams
