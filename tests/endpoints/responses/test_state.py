@@ -473,7 +473,6 @@ def test_azure_clients_and_the_module_client_share_the_store_of_their_key(server
         stack.callback(stepfun_compat.unpatch)
         monkeypatch.setattr(openai, "api_key", server.api_key)
         monkeypatch.setattr(openai, "_client", None, raising=False)
-        stack.callback(lambda: openai._client.close())  # type: ignore[attr-defined]
         second = openai.responses.create(model="gpt-4o", input="two", previous_response_id=first.id)
         assert said(openai, second.id) == ["one", "one", "two"]
         last = None
