@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from ..signals import ended_by_signals
+
 
 def emulate(
     port: int = typer.Option(8000, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
@@ -38,7 +40,8 @@ def emulate(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     try:
-        serve(config, host, port, announce=_announce)
+        with ended_by_signals():
+            serve(config, host, port, announce=_announce)
     except OSError as error:
         typer.echo(f"stepfun-compat: cannot listen on {host} port {port}: {error.strerror or error}", err=True)
         raise typer.Exit(1) from None

@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,7 +15,6 @@ import uvicorn
 from typing_extensions import override
 from uvicorn.config import WS_PROTOCOLS
 
-from ..signals import ended_by_signals
 from . import faults
 from .app import EmulatorApp
 from .config import EmulatorConfig
@@ -236,13 +235,13 @@ def serve(
     log_level: str = "info",
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve in the foreground until SIGINT or SIGTERM, with uvicorn's access log. `announce` is called with the base URL once
+    """Serve in the foreground until interrupted, with uvicorn's access log. `announce` is called with the base URL once
     the socket is open.
 
     Raises:
         OSError: if the address is not available.
     """
-    with closing(_listen(host, port)) as listener, ended_by_signals():
+    with closing(_listen(host, port)) as listener, suppress(KeyboardInterrupt):
         if announce is not None:
             place = f"[{host}]" if ":" in host else host
             announce(f"http://{place}:{listener.getsockname()[1]}/v1")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -134,7 +135,8 @@ def test_emulate_reports_a_port_it_cannot_use(capsys: pytest.CaptureFixture[str]
     assert "65535" in capsys.readouterr().err
 
 
-def test_emulate_prints_the_chosen_port() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_emulate_prints_the_chosen_port_and_exits_with_0_at_a_signal(number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "stepfun_compat", "emulate", "--port", "0"],
         stdout=subprocess.PIPE,
@@ -142,10 +144,11 @@ def test_emulate_prints_the_chosen_port() -> None:
         text=True,
     ) as process:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        process.terminate()
-    assert "http://127.0.0.1:" in said
-    assert "http://127.0.0.1:0/" not in said
+        printed = process.stdout.readline()
+        process.send_signal(number)
+        assert process.wait(60) == 0
+    assert "http://127.0.0.1:" in printed
+    assert "http://127.0.0.1:0/" not in printed
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a separate terminal")
