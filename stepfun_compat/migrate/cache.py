@@ -132,11 +132,10 @@ class Cache:
                 return connection
             except sqlite3.DatabaseError as error:
                 connection.close()
-                if attempt == 2 or isinstance(
-                    error, sqlite3.OperationalError
-                ):  # locked or read-only: others may use it
+                # an operational error (locked, read-only) does not mean that the file is damaged: others may use it
+                if attempt == 2 or isinstance(error, sqlite3.OperationalError):
                     raise
-                path.unlink()  # not a database, or a damaged one
+                path.unlink()
         raise AssertionError
 
     def key(self, *parts: str | bytes) -> bytes:

@@ -341,6 +341,13 @@ def test_overlay_sends_a_dropped_parameter_to_the_models_its_row_names(folder: P
     for model, sent in (("step-3.5-flash", 7), ("step-3.7-flash", None)):
         body: Any = explain(model=model, seed=7, messages=[], settings=settings).body
         assert body.get("seed") == sent
+    row = row.replace("seed", "verbosity")
+    settings = Settings(catalog_overlay=str(written(folder, row)), responses_route="chat")
+    for model, sent in (("step-3.5-flash", "low"), ("step-3.7-flash", None)):
+        explained = explain("responses", model=model, input="x", text={"verbosity": "low"}, settings=settings)
+        body = explained.body
+        assert body.get("verbosity") == sent
+        assert any("verbosity" in change.parameter for change in explained.changes) is (sent is None)
 
 
 def test_effort_levels_from_a_list_match_the_shipped_rows(folder: Path) -> None:

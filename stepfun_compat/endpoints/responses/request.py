@@ -283,10 +283,11 @@ def _chat_tools(tools: Unpacked, fields: Mapping[str, Any], context: RequestCont
 
 
 def _chat_verbosity(fields: Mapping[str, Any], context: RequestContext) -> Json:
-    """Return `text.verbosity` if chat's parameter table allows it; otherwise record the drop and return None."""
+    """Return `text.verbosity` if chat's parameter table allows it; otherwise record the drop and return None. If it depends
+    on the model, chat decides."""
     verbosity = row_of(fields.get("text")).get("verbosity")
     row = context.catalog.parameters("chat.completions").get("verbosity")
-    if row is None or row.action != "drop":
+    if row is None or row.action != "drop" or row.models:
         return verbosity
     if verbosity not in (None, "medium"):
         context.record_change("drop", "text.verbosity", verbosity, None, "StepFun does not document it", lossy=True)
